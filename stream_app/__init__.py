@@ -1,0 +1,1 @@
+"""The lead-scoring application: pure scoring inside, exactly-once delivery around it."""

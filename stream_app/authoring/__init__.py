@@ -1,0 +1,1 @@
+"""Rules, profiles, triggers, segments, programs and content, from draft to rulebook."""

@@ -1,0 +1,1 @@
+"""Exactly once for Faust: partition life, reading, transactions, journal and stores."""

@@ -1,0 +1,1 @@
+"""Where scoring and delivery meet: bytes to schemas, state sections, the handler of a batch."""

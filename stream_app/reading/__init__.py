@@ -1,0 +1,1 @@
+"""Queries: owner lookup and forwarding, score log, ordered index, live stream."""

@@ -1,0 +1,1 @@
+"""HTTP: routes, authentication, problems, documents and the operator page."""

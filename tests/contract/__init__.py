@@ -1,0 +1,1 @@
+"""Names and shapes promised to the outside."""

@@ -1,0 +1,1 @@
+"""Crash, freeze and resume, judged by an independent oracle."""

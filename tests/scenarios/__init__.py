@@ -1,0 +1,1 @@
+"""What scoring does, as readable tables."""

@@ -1,0 +1,1 @@
+"""Where it is said: every topic once, with its key, value, partitions and retention."""
