@@ -1,0 +1,77 @@
+"""State of one contact as the changelog keeps it: sections, each its own record.
+
+A record key is ``<contact key> NUL <section>``.  Sections and their bounds:
+
+=========  ==========================================================================================
+``c``      core: times, profiles, fire counts, the newest event-id hashes; MessagePack array; aim 300 bytes
+``s<n>``   full segment n of 16 event-id hashes of 8 bytes, written once; raw bytes
+``k``      the newest 256 command-id hashes of 8 bytes, oldest first; raw bytes
+``f``      facts: e-mail, tags, attributes; MessagePack array; at most 256 KiB (the record limit)
+=========  ==========================================================================================
+
+Laws: the first element of every MessagePack section is its schema version; version N is read by programs N and N+1.
+A section that would be empty has no record.  Source: delivery section 4, decision 0002.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+SCHEMA_VERSION: Final = 1
+SEPARATOR: Final = b"\x00"
+CORE: Final = b"c"
+SEGMENT: Final = b"s"
+COMMANDS: Final = b"k"
+FACTS: Final = b"f"
+
+HASH_BYTES: Final = 8
+SEGMENT_HASHES: Final = 16
+COMMAND_HASHES: Final = 256
+
+HAS_FACTS: Final = 1
+HAS_COMMANDS: Final = 2
+
+
+class ProfileState(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One profile's score of one contact.
+
+    ``total`` is the sum of all awards ever logged and ``awards`` their number (S2, D18); ``shown`` what readers see;
+    ``version`` the number of ScoreChanged sent; ``held`` the thresholds that count as up although the shown score has
+    fallen below them, because of hysteresis (S40, D7), ascending.
+    """
+
+    total: int = 0
+    awards: int = 0
+    shown: int = 0
+    version: int = 0
+    held: tuple[int, ...] = ()
+
+
+class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What nearly every input touches.
+
+    ``born_at`` and ``last_at`` are milliseconds: the clock at the first accepted input, and the newest event time.
+    ``log_id`` is the last award's. ``fires`` maps rule id to fire count. ``recent`` holds the newest event-id hashes
+    that are not in a full segment yet (0-15), oldest first; ``segments`` the number of full segments ever written.
+    ``has`` is a bit set of the sections that exist beside this one.
+    """
+
+    schema_version: int
+    born_at: int
+    last_at: int
+    log_id: int
+    profiles: dict[str, ProfileState]
+    fires: dict[int, int]
+    recent: bytes = b""
+    segments: int = 0
+    has: int = 0
+
+
+class Facts(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What is known of the contact beside its scores; ``tags`` in the order in which they were given."""
+
+    schema_version: int
+    email: str | None = None
+    tags: tuple[str, ...] = ()
+    attributes: dict[str, Any] = {}
+    updated_at: int = 0
