@@ -36,7 +36,7 @@ class ClassArchive:
         if not self._published.exists():
             return []
         if self._ahead_of_time:
-            return [f"-XX:AOTCache={self._published}", "-Xlog:aot=off", "-Xlog:cds=off"]
+            return [f"-XX:AOTCache={self._published}", "-Xlog:aot*=off", "-Xlog:cds=off"]
         return [f"-XX:SharedArchiveFile={self._published}", "-Xlog:cds=off"]
 
     def flags_to_record(self, folder: Path) -> list[str]:
@@ -45,7 +45,7 @@ class ClassArchive:
         partial.unlink(missing_ok=True)
         _target(folder).write_text(str(self._published), encoding="utf-8")
         if self._ahead_of_time:
-            return [f"-XX:AOTCacheOutput={partial}", "-Xlog:aot=off", "-Xlog:cds=off"]
+            return [f"-XX:AOTCacheOutput={partial}", "-Xlog:aot*=off", "-Xlog:cds=off"]
         return [f"-XX:ArchiveClassesAtExit={partial}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
 
     def claim_recording(self) -> int | None:

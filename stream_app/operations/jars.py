@@ -24,6 +24,7 @@ from typing import NamedTuple
 LOCK_FILE = Path(__file__).with_name("kafka_jars.lock")
 CONNECTIONS = 8
 ATTEMPTS = 4
+FIRST_PAUSE_SECONDS = 1.0
 
 #: Told of each step: what is done, how many are done, how many there are.
 Progress = Callable[[str, int, int], None]
@@ -123,7 +124,7 @@ def _download(address: str, jar: Jar) -> bytes:
     failure: Exception | None = None
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(0.5 * 2**attempt)
+            time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
         try:
             with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - the operator's own repository; what it sends is checked by hash
                 return answer.read()
