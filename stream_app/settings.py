@@ -16,10 +16,11 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 from stream_app import setting_values as a
 from stream_app.setting_sources import DOTENV, TOML, SettingsError, dotenv, texts, toml
 from stream_app.setting_values import EngagementTopics
+from topics.declarations import ENGAGEMENT, SCORE_CHANGED_DAYS, Topics, declare
 
 __all__ = [
-    "Effective", "EngagementTopics", "Setting", "Settings", "SettingsError", "effective", "kafka_client_arguments",
-    "load_settings", "table", "unknown_variables", "variable_of",
+    "Effective", "EngagementTopics", "Setting", "Settings", "SettingsError", "declared_topics", "effective",
+    "kafka_client_arguments", "load_settings", "table", "unknown_variables", "variable_of",
 ]  # fmt: skip
 
 VARIABLE_PREFIX: Final = "LEADSTREAM_"
@@ -49,9 +50,13 @@ class Settings:
     ]
     engagement_topics: Annotated[
         EngagementTopics,
-        Setting(a.engagement_topics, "{prefix}.engagement:keyed", "Sources of events: full names with :keyed or :any"),
+        Setting(
+            a.engagement_topics, f"{{prefix}}.{ENGAGEMENT}:keyed", "Sources of events: full names with :keyed or :any"
+        ),
     ]
-    score_changed_days: Annotated[int, Setting(a.integer(1, 36_500), "400", "Days for which the ledger is kept")]
+    score_changed_days: Annotated[
+        int, Setting(a.integer(1, 36_500), str(SCORE_CHANGED_DAYS), "Days for which the ledger is kept")
+    ]
     start: Annotated[
         Literal["earliest", "latest"],
         Setting(a.one_of("earliest", "latest"), "earliest", "Where the first start reads from; later ones go on"),
@@ -174,6 +179,17 @@ def _sources(
         (DOTENV, {name: from_file.get(variable_of(name), "") for name in table()}),
         (TOML, texts(toml(cwd), TOML, table())),
     ]
+
+
+def declared_topics(settings: Settings) -> Topics:
+    """Return every topic that these settings speak of; SettingsError when a source bears another topic's name."""
+    try:
+        return declare(
+            settings.prefix, settings.app_id, settings.partitions, settings.engagement_topics,
+            settings.replication_factor, settings.score_changed_days,
+        )  # fmt: skip
+    except ValueError as error:
+        raise SettingsError(variable_of("engagement_topics"), str(error)) from None
 
 
 def kafka_client_arguments(settings: Settings) -> dict[str, Any]:

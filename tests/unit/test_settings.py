@@ -9,6 +9,7 @@ import pytest
 from stream_app.settings import (
     Settings,
     SettingsError,
+    declared_topics,
     effective,
     kafka_client_arguments,
     load_settings,
@@ -129,6 +130,15 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     with pytest.raises(FrozenInstanceError):
         found.app_id = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     assert replace(found, app_id="other").app_id == "other"
+
+
+def test_topics_follow_the_settings(tmp_path: Path) -> None:
+    topics = declared_topics(settings(tmp_path, prefix="p", app_id="a", partitions=3, score_changed_days=2))
+    assert [spec.name for spec in topics.engagement] == ["p.engagement"]
+    assert topics.changelog.name == "a-contacts-changelog" and topics.commands.partitions == 3
+    assert topics.score_changed.configs["retention.ms"] == "172800000"
+    with pytest.raises(SettingsError, match=r"LEADSTREAM_ENGAGEMENT_TOPICS: two topics are named p\.commands"):
+        declared_topics(settings(tmp_path, prefix="p", engagement_topics="p.commands:keyed"))
 
 
 def test_misspelt_variables_are_told(tmp_path: Path) -> None:
