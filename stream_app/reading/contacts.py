@@ -1,0 +1,153 @@
+"""Answers about one contact from the committed state of its partition.
+
+Laws: only committed state is shown (promise 3); an answer is a value: ContactScore, NotFound or NotHere.
+``earlier`` is what the state says minus the rows shown, so score log and state always add up (S2, D18).
+Reads ``Committed`` and RecentAwards; writes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+import msgspec
+from aiokafka import partitioner  # pyright: ignore[reportMissingTypeStubs] untyped library
+
+from schemas.authored import DEFAULT_PROFILE
+from schemas.ids import contact_key
+from schemas.state import CORE, FACTS, SEPARATOR, Core, Facts, ProfileState
+from stream_app.delivery.handler import Committed
+from stream_app.delivery.status import PartitionStatus, PartitionsView
+from stream_app.reading.recent_awards import AwardRow, RecentAwards
+
+RuleName = Callable[[str, int], str | None]
+
+_java_murmur2: Final = cast(Callable[[bytes], int], partitioner.murmur2)  # pyright: ignore[reportUnknownMemberType] untyped library
+_decode_core: Final = msgspec.msgpack.Decoder(Core).decode
+_decode_facts: Final = msgspec.msgpack.Decoder(Facts).decode
+
+
+def murmur2(data: bytes) -> int:
+    """Return Java's 32-bit murmur2 hash, unsigned."""
+    return _java_murmur2(data)
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """Return the partition of a record key, as Kafka's Java client chooses it (contract section 1)."""
+    return (murmur2(key) & 0x7FFFFFFF) % count
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One award as read: ``rule_id`` and ``rule_name`` are None for manual awards and for deleted rules (D16)."""
+
+    log_id: int
+    rule_id: int | None
+    rule_name: str | None
+    points: int
+    reason: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactScore:
+    """One profile's score of one contact; ``logs`` newest first.
+
+    ``awards`` and ``points`` are the number and sum of all awards ever logged, ``earlier_*`` those not in ``logs``;
+    ``complete`` tells whether every award's row is still known here.
+    """
+
+    contact_id: str
+    profile_id: str
+    email: str | None
+    score: int
+    version: int
+    awards: int
+    points: int
+    logs: list[LogRow]
+    earlier_count: int
+    earlier_points: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """Nothing of that name: an unknown contact, or a profile in which this contact has no score."""
+
+    what: Literal["contact", "profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """This worker cannot answer now: the partition opens here, stands still here, or is another worker's."""
+
+    partition: int
+    reason: Literal["restoring", "stopped", "elsewhere"]
+    why: str = ""
+
+
+class ContactQueries:
+    """Reads of single contacts; ``rule_name`` gives a rule's live name, None when it was deleted (D16)."""
+
+    def __init__(self, partitions: PartitionsView, recent: RecentAwards, *, rule_name: RuleName | None = None) -> None:
+        self._partitions = partitions
+        self._recent = recent
+        self._rule_name = rule_name
+
+    def score(
+        self, org_id: str, contact_id: str, *, profile_id: str = DEFAULT_PROFILE, limit: int = 20
+    ) -> ContactScore | NotFound | NotHere:
+        """Return a contact's score in one profile with at most ``limit`` log rows."""
+        key = contact_key(org_id, contact_id)
+        partition = partition_of(key, self._partitions.partition_count)
+        status = next((s for s in self._partitions.statuses() if s.partition == partition), None)
+        committed = self._partitions.committed(partition)
+        if committed is None or status is None:
+            return _not_here(partition, status)
+        stored = committed.get(key + SEPARATOR + CORE)
+        if stored is None:
+            return NotFound("contact")
+        core = _decode_core(stored)
+        profile = core.profiles.get(profile_id)
+        if profile is None and profile_id != DEFAULT_PROFILE:
+            return NotFound("profile")
+        rows = self._recent.newest(partition, status.seq, key, core.log_id)
+        known = [self._row(org_id, row) for row in rows if row.profile_id == profile_id]
+        return _contact_score(contact_id, profile_id, profile or ProfileState(), _email(committed, key), known, limit)
+
+    def _row(self, org_id: str, row: AwardRow) -> LogRow:
+        award = row.award
+        rule_id, name = award.rule_id, award.rule_name
+        if rule_id is not None and self._rule_name is not None:
+            name = self._rule_name(org_id, rule_id)
+            rule_id = rule_id if name is not None else None
+        return LogRow(award.log_id, rule_id, name, award.points, award.reason, row.occurred_at)
+
+
+def _contact_score(
+    contact_id: str, profile_id: str, profile: ProfileState, email: str | None, known: list[LogRow], limit: int
+) -> ContactScore:
+    shown = known[:limit]
+    return ContactScore(
+        contact_id=contact_id,
+        profile_id=profile_id,
+        email=email,
+        score=profile.shown,
+        version=profile.version,
+        awards=profile.awards,
+        points=profile.total,
+        logs=shown,
+        earlier_count=profile.awards - len(shown),
+        earlier_points=profile.total - sum(row.points for row in shown),
+        complete=len(known) >= profile.awards,
+    )
+
+
+def _email(committed: Committed, key: bytes) -> str | None:
+    stored = committed.get(key + SEPARATOR + FACTS)
+    return None if stored is None else _decode_facts(stored).email
+
+
+def _not_here(partition: int, status: PartitionStatus | None) -> NotHere:
+    if status is None:
+        return NotHere(partition, "elsewhere")
+    return NotHere(partition, "stopped" if status.phase == "stopped" else "restoring", status.why)

@@ -1,0 +1,77 @@
+// What the board knows: the newest change per contact, crossings, counts. No DOM here.
+// Laws: a version already seen is not counted again; at most LIMIT contacts are remembered, the longest unchanged go.
+
+const LIMIT = 100;
+const HISTORY = 16;
+const CROSSINGS = 12;
+const SECONDS = 60;
+
+export class Board {
+  constructor() {
+    Object.assign(this, { rows: new Map(), crossings: [], seen: 0, crossed: 0, second: 0, rates: [], changes: 0 });
+  }
+
+  changed(change) {
+    const name = `${change.contactId}\n${change.profileId}`;
+    const before = this.rows.get(name);
+    if (before && change.version <= before.version && change.version !== 1) return;
+    this.seen += 1;
+    this.second += 1;
+    this.changes += 1;
+    const history = before ? before.history : [change.previousScore];
+    history.push(change.score);
+    if (history.length > HISTORY) history.shift();
+    this.rows.delete(name);
+    this.rows.set(name, {
+      name, history,
+      contact: change.contactId, profile: change.profileId, score: change.score, delta: change.delta,
+      version: change.version, at: change.occurredAt, reason: reason(change), crossing: null,
+      stamp: (before?.stamp ?? 0) + 1,
+    });
+    if (this.rows.size > LIMIT) this.rows.delete(this.rows.keys().next().value);
+  }
+
+  crossedThreshold(crossing) {
+    if (this.crossings.some((known) => known.id === crossing.id)) return;
+    this.crossed += 1;
+    this.crossings.unshift(crossing);
+    this.crossings.length = Math.min(this.crossings.length, CROSSINGS);
+    const row = this.rows.get(`${crossing.contactId}\n${crossing.profileId}`);
+    if (row && row.version === crossing.version) {
+      row.crossing = crossing;
+      row.stamp += 1;
+    }
+  }
+
+  erased({ contactId }) {
+    for (const [name, row] of this.rows) if (row.contact === contactId) this.rows.delete(name);
+    this.crossings = this.crossings.filter((crossing) => crossing.contactId !== contactId);
+  }
+
+  // Called once a second; the snapshot that opens the stream is history, not rate.
+  tick() {
+    this.rates.push(this.second);
+    if (this.rates.length > SECONDS) this.rates.shift();
+    this.second = 0;
+  }
+
+  startRate() {
+    this.second = 0;
+  }
+
+  get rate() {
+    const last = this.rates.slice(-3);
+    return last.length ? last.reduce((sum, rate) => sum + rate, 0) / last.length : 0;
+  }
+
+  newestFirst(find) {
+    const wanted = find.trim().toLowerCase();
+    return [...this.rows.values()].reverse().filter((row) => row.contact.toLowerCase().includes(wanted));
+  }
+}
+
+function reason(change) {
+  if (change.awards.length === 0) return change.cause.kind;
+  const [first, ...others] = change.awards.map((award) => award.ruleName ?? award.reason);
+  return others.length ? `${first} and ${others.length === 1 ? others[0] : `${others.length} more`}` : first;
+}

@@ -1,0 +1,113 @@
+"""Every error as RFC 9457 ``application/problem+json``.
+
+Laws: a response of 400 and above is a problem with a ``code`` from a closed style (snake case) and a ``requestId``;
+an unexpected exception is logged with that id and says nothing of itself to the client.
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_JSON: Final = "application/problem+json"
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+CODES: Final = {
+    400: "bad_request", 404: "not_found", 405: "method_not_allowed", 411: "length_required", 413: "body_too_large",
+    415: "unsupported_media_type",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: a JSON pointer into the body, or ``?name`` for a query parameter."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """An answer that is an error; ``more`` are extension members of the problem object."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.more = dict(more or {})
+
+
+def bad_parameter(name: str, message: str) -> Problem:
+    """Return the 400 that names a query parameter."""
+    return Problem(
+        400, "invalid_parameter", f"{name}: {message}", errors=[FieldError(f"?{name}", "invalid_parameter", message)]
+    )
+
+
+@web.middleware
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give each request an id and turn whatever is raised into a problem."""
+    request[REQUEST_ID] = uuid.uuid4().hex
+    try:
+        response = await handler(request)
+    except Problem as problem:
+        return _response(request, problem)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _response(request, _from_aiohttp(error))
+    except Exception:
+        logger.exception("request %s failed: %s %s", request[REQUEST_ID], request.method, request.path)
+        return _response(request, Problem(500, "internal_error", "This is a fault of leadstream; its log has the id."))
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+    return response
+
+
+def _from_aiohttp(error: web.HTTPException) -> Problem:
+    allow = error.headers.get("Allow")
+    detail = {
+        404: "There is nothing at this address.",
+        405: f"This address takes {allow}.",
+        413: "A body may have at most 1 MiB.",
+    }.get(error.status, error.reason)
+    return Problem(
+        error.status, CODES.get(error.status, "http_error"), detail, headers={"Allow": allow} if allow else {}
+    )
+
+
+def _response(request: web.Request, problem: Problem) -> web.Response:
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.path,
+        "code": problem.code,
+        "errors": list(problem.errors),
+        "requestId": request[REQUEST_ID],
+        **problem.more,
+    }
+    headers = {**problem.headers, "X-Request-Id": request[REQUEST_ID], "Cache-Control": "no-store"}
+    return web.Response(
+        status=problem.status, body=msgspec.json.encode(body), content_type=PROBLEM_JSON, headers=headers
+    )

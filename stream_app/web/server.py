@@ -1,0 +1,51 @@
+"""Runs the web application on the worker's loop.
+
+Laws: it starts before Faust boots, so ``/live`` and ``/ready`` answer while the broker is down; stopping ends the
+live streams first and waits at most 2 s for the rest.
+"""
+
+from typing import Any, Final
+
+from aiohttp import web
+from mode import Service
+
+from stream_app.web.authentication import MAX_HEADER_BYTES
+
+STOP_SECONDS: Final = 2.0
+
+
+class WebServer(Service):
+    """Serves an application at ``bind:port``; port 0 takes a free one, see ``url``."""
+
+    def __init__(self, application: web.Application, bind: str, port: int, **service: Any) -> None:
+        super().__init__(**service)
+        self._application = application
+        self._bind = bind
+        self._port = port
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """The address served, known once started; raises RuntimeError before."""
+        if self._runner is None or not self._runner.addresses:
+            raise RuntimeError("the web server has not started")
+        host, port = self._runner.addresses[0][:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def on_start(self) -> None:
+        """Listen."""
+        self._runner = web.AppRunner(
+            self._application,
+            access_log=None,
+            shutdown_timeout=STOP_SECONDS,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._bind, self._port).start()
+
+    async def on_stop(self) -> None:
+        """Stop listening, end streams and requests."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
