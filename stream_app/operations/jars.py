@@ -128,8 +128,11 @@ def _download(address: str, jar: Jar) -> bytes:
         try:
             with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - the operator's own repository; what it sends is checked by hash
                 return answer.read()
+        except urllib.error.HTTPError as error:
+            error.close()  # it holds the connection
+            failure = error
+            if error.code < 500:  # asking again changes nothing
+                break
         except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, cut short
             failure = error
-            if isinstance(error, urllib.error.HTTPError) and error.code < 500:  # asking again changes nothing
-                break
     raise JarUnavailable(f"{jar.file_name}: {failure} ({address})") from failure
