@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Row] = {
     "broker": Row(
         "stream_app.operations.broker_commands:broker", "Run a Kafka broker on this machine, without Docker."
     ),
+    "generate": Row("stream_app.operations.generate_commands:generate", "Send a made-up load of events and commands."),
 }
 
 

@@ -1,0 +1,137 @@
+"""`leadstream generate`: sends a made-up load into the topics and says what Kafka acknowledged.
+
+Laws: the same seed and shares send the same records; the topics must exist with the partition count of the settings;
+what to say goes to standard output, a progress bar to standard error and only on a terminal.
+Reads the settings; writes engagement, commands and contacts.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas.ids import valid_org
+from stream_app.operations import generator
+from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
+from stream_app.operations.replay import Acknowledged, Outgoing, Pace, Progress, open_producer, replay
+from stream_app.settings import Settings, declared_topics, kafka_client_arguments
+from topics.declarations import ENGAGEMENT
+
+SHARE: Final = click.FloatRange(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What was asked for; ``shape`` holds fields of generator.Shape."""
+
+    seed: int
+    contacts: int
+    events: int
+    shape: dict[str, Any]
+
+    def records(self, names: dict[str, str]) -> Iterator[Outgoing]:
+        """Yield the records under their topics' full names."""
+        for part, key, value in generator.generate(self.seed, self.contacts, self.events, **self.shape):
+            yield Outgoing(names[part], key, value)
+
+    def expected(self) -> int:
+        """Return about how many records that makes."""
+        on_top = self.shape["commands_share"] + self.shape["attributes_share"]
+        return round(self.events * (1 + on_top))
+
+
+@click.command()
+@with_settings("partitions", "engagement_topics")
+@click.option("--events", type=click.IntRange(min=0), default=100_000, show_default=True, help="Engagement records.")
+@click.option("--contacts", type=click.IntRange(min=1), default=10_000, show_default=True, help="Different contacts.")
+@click.option("--org", "orgs", multiple=True, default=("1",), show_default=True, help="Org id; may be repeated.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same load.")
+@click.option("--skew", type=click.FloatRange(min=0), default=1.0, show_default=True, help="0: all contacts alike.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Records a second; default: as fast as it goes.")
+@click.option("--bad-share", type=SHARE, default=0.0, show_default=True, help="Share of records that are broken.")
+@click.option("--duplicate-share", type=SHARE, default=0.02, show_default=True, help="Share of repeated records.")
+@click.option("--commands-share", type=SHARE, default=0.0, show_default=True, help="Commands for each event.")
+@click.option("--attributes-share", type=SHARE, default=0.0, show_default=True, help="Attributes for each event.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def generate(
+    settings: Settings, events: int, contacts: int, seed: int, rate: float | None, as_json: bool, **shape: Any
+) -> None:
+    """Send a made-up load of events, commands and attributes."""
+    if not all(map(valid_org, shape["orgs"])):
+        raise click.BadParameter("an org id is 1-64 of A-Z a-z 0-9 _ -", param_hint="--org")
+    load = Load(seed, contacts, events, shape)
+    started = time.monotonic()
+    with _progress(load.expected()) as progress:
+        acknowledged = run_bounded(_send(load, settings, Pace(per_second=rate), progress))
+    _report(load, acknowledged, time.monotonic() - started, as_json)
+
+
+async def _send(load: Load, settings: Settings, pace: Pace, progress: Progress | None) -> Acknowledged:
+    client, names = kafka_client_arguments(settings), _names(settings)
+    await _check_topics(list(names.values()), settings.partitions, client)
+    async with open_producer(**client) as producer:
+        return await replay(load.records(names), producer, settings.partitions, pace, progress)
+
+
+def _names(settings: Settings) -> dict[str, str]:
+    """Return the full names of the topics by the last parts that the generator says."""
+    topics = declared_topics(settings)
+    return {
+        ENGAGEMENT: (topics.keyed or topics.engagement)[0].name,
+        generator.COMMANDS: topics.commands.name,
+        generator.CONTACTS: topics.contacts.name,
+    }
+
+
+async def _check_topics(names: list[str], partitions: int, client: dict[str, Any]) -> None:
+    admin = AIOKafkaAdminClient(**client)
+    await admin.start()
+    try:
+        described = await admin.describe_topics(names)
+    finally:
+        await admin.close()
+    for topic in described:
+        found = len(topic["partitions"])
+        if found != partitions:
+            what = f"has {found} partitions, not {partitions}" if found else "does not exist"
+            raise click.ClickException(f"topic {topic['topic']} {what}; `leadstream topics diff` tells more")
+
+
+@contextmanager
+def _progress(expected: int) -> Iterator[Progress | None]:
+    """Show a bar on standard error if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=expected, label="sent", file=sys.stderr) as bar:
+        yield _mover(bar.update)
+
+
+def _mover(update: Callable[[int], None]) -> Progress:
+    shown = 0
+
+    def move(total: int) -> None:
+        nonlocal shown
+        update(total - shown)
+        shown = total
+
+    return move
+
+
+def _report(load: Load, acknowledged: Acknowledged, seconds: float, as_json: bool) -> None:
+    topics: dict[str, int] = {}
+    for place, count in sorted(acknowledged.items()):
+        topics[place.topic] = topics.get(place.topic, 0) + count
+    total = acknowledged.total()
+    if as_json:
+        facts = {"seed": load.seed, "records": total, "topics": topics, "seconds": round(seconds, 3)}
+        echo_json(facts)
+        return
+    click.echo(f"{total} records acknowledged in {seconds:.1f} s (seed {load.seed})")
+    for topic, count in topics.items():
+        click.echo(f"  {topic}: {count}")
