@@ -16,9 +16,9 @@ DEFAULT_PROFILE: Final = "default"
 Points = Annotated[int, Field(strict=True, ge=-(2**31), le=INT32_MAX)]
 RuleName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(max_length=2000)]
-EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
-ProfileId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}\Z")]
-SiteId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}\Z")]
+EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ProfileId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+SiteId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}$")]
 
 
 class Authored(BaseModel):
