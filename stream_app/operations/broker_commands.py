@@ -6,6 +6,7 @@ done when the broker already is as asked; status fails (exit code 1) where no br
 # pyright: strict
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from stream_app.operations.broker import BrokerFailed, EmbeddedKafka
 from stream_app.operations.broker_folder import StorageNotFormatted
 from stream_app.operations.jars import JarMismatch, JarUnavailable, Progress, silent
 from stream_app.operations.java import JavaMissing
+from stream_app.settings import SettingsError, load_settings, table, variable_of
 
 #: What an operator can mend: shown as one line, not as a traceback. OSError: a folder not writable, a disk full.
 FAILURES = (BrokerFailed, JarMismatch, JarUnavailable, JavaMissing, StorageNotFormatted, OSError)
@@ -33,15 +35,20 @@ def _shared(command: Callable[P, None]) -> Callable[P, None]:
     """Add the options of all three commands."""
     data_dir = click.option(
         "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path("data"),
-        envvar="LEADSTREAM_DATA_DIR",
-        show_default=True,
-        show_envvar=True,
-        help="Where leadstream keeps its data; the broker lives in its folder `broker`.",
+        metavar="DIRECTORY",
+        callback=_data_dir,
+        help=f"{table()['data_dir'].doc}; it lives in the folder `broker` there [{variable_of('data_dir')}]",
     )
     as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
     return data_dir(as_json(command))
+
+
+def _data_dir(_context: click.Context, _option: click.Parameter, given: str | None) -> Path:
+    """Find the data directory as every command does. Raises UsageError for settings that cannot be used."""
+    try:
+        return load_settings({"data_dir": given}, os.environ, Path.cwd()).data_dir
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @broker.command()
