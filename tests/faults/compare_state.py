@@ -1,0 +1,187 @@
+"""Compares the last changelog value of every contact, and the partition record, with what the reference expects.
+
+Laws: 100 % of contacts; a part that equals an earlier state of its contact is stale, one with too many awards double,
+one that is absent lost, any other wrong.  Sections are decoded with ``schemas.state``, which only names shapes.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from schemas.journal import PARTITION_RECORD_KEY, PartitionRecord, SourceCounters
+from schemas.state import COMMANDS, CORE, FACTS, HAS_COMMANDS, HAS_FACTS, HASH_BYTES, SEGMENT, Core, Facts
+from tests.faults.logs import SOURCE_ROLES, Logs
+from tests.faults.reference import PARTS, WINDOW, Contact, Reference, part
+from tests.faults.reference_codec import murmur2
+from tests.faults.reference_rules import Rulebook
+from tests.faults.verdict import Kind, Verdict
+
+if TYPE_CHECKING:
+    from tests.faults.oracle import Standing
+
+OUTCOMES = ("applied", "duplicate", "no_effect", "dead_letter")
+SEGMENT_SLACK = 32
+Sections = dict[bytes, bytes]
+
+
+def hash_of(text: str) -> str:
+    """The first 8 bytes of BLAKE2b, as hex (decision 0002)."""
+    return hashlib.blake2b(text.encode()).digest()[:HASH_BYTES].hex()
+
+
+def last_changelog(logs: Logs, partition: int) -> Sections:
+    last: Sections = {}
+    for entry in logs.of(logs.changelog, partition):
+        if entry.value is None:
+            last.pop(entry.key or b"", None)
+        else:
+            last[entry.key or b""] = entry.value
+    return last
+
+
+def stored_core(value: bytes) -> Core | None:
+    try:
+        return msgspec.msgpack.decode(value, type=Core)
+    except msgspec.DecodeError:
+        return None
+
+
+def hashes(raw: bytes) -> list[str]:
+    return [raw[i : i + HASH_BYTES].hex() for i in range(0, len(raw), HASH_BYTES)]
+
+
+def stored_contact(sections: Sections) -> Contact:
+    """Return a contact as the reference writes it, its ids as hashes; ValueError when a section is not as it should."""
+    core = msgspec.msgpack.decode(sections.get(CORE, b""), type=Core)
+    facts = msgspec.msgpack.decode(sections[FACTS], type=Facts) if FACTS in sections else Facts(1)
+    segments = {int(name.removeprefix(SEGMENT)): name for name in sections if name not in (CORE, COMMANDS, FACTS)}
+    has = (HAS_FACTS if FACTS in sections else 0) | (HAS_COMMANDS if COMMANDS in sections else 0)
+    if core.has != has:
+        raise ValueError(f"core says sections {core.has}, there are {has}")
+    profiles = {
+        name: {"total": s.total, "awards": s.awards, "shown": s.shown, "version": s.version, "held": list(s.held)}
+        for name, s in core.profiles.items()
+    }
+    return {
+        "profiles": profiles, "fires": dict(core.fires), "logId": core.log_id, "tags": list(facts.tags),
+        "attributes": facts.attributes, "email": facts.email,
+        "events": [h for n in sorted(segments) for h in hashes(sections[segments[n]])] + hashes(core.recent),
+        "commands": hashes(sections.get(COMMANDS, b"")),
+    }  # fmt: skip
+
+
+def live(contact: Contact, book: Rulebook, org: str) -> Contact:
+    """Leave out what may or may not still be there: fires of deleted rules, profiles without any award."""
+    rules = book.rules.get(org, {})
+    profiles = {name: state for name, state in contact["profiles"].items() if state["version"]}
+    fires = {rule: count for rule, count in contact["fires"].items() if rule in rules and count}
+    return contact | {"profiles": dict(sorted(profiles.items())), "fires": dict(sorted(fires.items()))}
+
+
+def hashed(contact: Contact, stored_events: int) -> Contact:
+    """Ids as hashes; of events as many as are stored, but never fewer than the window."""
+    keep = max(min(WINDOW, len(contact["events"])), min(stored_events, WINDOW + SEGMENT_SLACK))
+    events = contact["events"][-keep:] if keep else []
+    commands = contact["commands"][-WINDOW:]
+    return contact | {"events": [hash_of(e) for e in events], "commands": [hash_of(c) for c in commands]}
+
+
+def compare_state(logs: Logs, reference: Reference, verdict: Verdict) -> None:
+    newest = max((offset + 1 for offset, _, _ in reference.config), default=0)
+    stored: dict[bytes, Sections] = defaultdict(dict)
+    for partition in range(logs.partitions):
+        for key, value in last_changelog(logs, partition).items():
+            contact_key, _, section = key.rpartition(b"\x00")
+            if key == PARTITION_RECORD_KEY:
+                continue
+            if murmur2(contact_key) % logs.partitions != partition:
+                verdict.add("wrong", "state", contact_key, f"is in partition {partition}")
+            stored[contact_key][section] = value
+    verdict.totals["contacts"] = len(reference.contacts)
+    for key in sorted(stored.keys() | reference.contacts.keys()):
+        compare_contact(key, stored.get(key), reference, reference.book(newest), verdict)
+
+
+def compare_contact(
+    key: bytes, sections: Sections | None, reference: Reference, book: Rulebook, verdict: Verdict
+) -> None:
+    expected = reference.contacts.get(key)
+    if sections is None:
+        verdict.add("lost", "state", key, "no state in the changelog")
+        return
+    if expected is None:
+        known = key in reference.past
+        verdict.add("stale" if known else "wrong", "state", key, "has state, but should have none")
+        return
+    try:
+        actual = stored_contact(sections)
+    except (ValueError, msgspec.DecodeError) as error:
+        verdict.add("wrong", "state", key, f"sections {sorted(sections)}: {error}")
+        return
+    org = key.decode().partition(":")[0]
+    actual = live(actual, book, org)
+    wanted = live(hashed(expected, len(actual["events"])), book, org)
+    for name in PARTS:
+        if part(actual, name) != part(wanted, name):
+            kind = classify(name, actual, wanted, reference.past[key])
+            verdict.add(
+                kind, "state", f"{key.decode()} {name}", f"{part(actual, name)} instead of {part(wanted, name)}"
+            )
+
+
+def classify(name: str, actual: Contact, wanted: Contact, past: dict[str, set[str | None]]) -> Kind:
+    if name in past:
+        stale = part(actual, name) in past[name]
+        surplus = actual["logId"] - wanted["logId"]
+    else:
+        stale = not actual[name] or actual[name][-1] in wanted[name][:-1]
+        surplus = len(actual[name]) - len(set(actual[name])) or min(0, len(actual[name]) - len(wanted[name]))
+    if surplus > 0:
+        return "double"
+    return "stale" if stale else "lost" if surplus < 0 else "wrong"
+
+
+def difference(name: str, actual: Contact, wanted: Contact) -> str:
+    """Both parts as text; of windows of ids only what one has and the other has not."""
+    if name in ("core", "facts"):
+        return f"{part(actual, name)} instead of {part(wanted, name)}"
+    lacks = [h for h in wanted[name] if h not in actual[name]]
+    extra = [h for h in actual[name] if h not in wanted[name]]
+    return f"{len(actual[name])} ids instead of {len(wanted[name])}: lacks {lacks}, has also {extra}"
+
+
+def compare_accounting(logs: Logs, reference: Reference, standings: "dict[int, Standing]", verdict: Verdict) -> None:
+    """The partition record: positions, seq, version, clock and, per source, records by outcome."""
+    for partition, standing in standings.items():
+        value = last_changelog(logs, partition).get(PARTITION_RECORD_KEY)
+        if value is None:
+            if standing.seq:
+                verdict.add("lost", "accounting", partition, "there is no partition record")
+            continue
+        record = msgspec.json.decode(value, type=PartitionRecord)
+        said = (record.seq, record.rulebook_version, record.clock, record.store_id, record.skipped)
+        true = (standing.seq, standing.version, standing.clock, standing.store_id, standing.skipped)
+        if said != true:
+            kind: Kind = "stale" if record.seq < standing.seq else "wrong"
+            verdict.add(kind, "accounting", partition, f"record says {said}, journal {true}")
+        for name in SOURCE_ROLES:
+            topic = logs.topic(name)
+            wanted = expected_counters(logs, reference, (topic, partition), standing)
+            actual = stored_counters(record, topic)
+            if wanted != actual and any(wanted.values() or actual.values()):
+                verdict.add("wrong", "accounting", (topic, partition), f"{actual} instead of {wanted}")
+
+
+def expected_counters(logs: Logs, reference: Reference, place: tuple[str, int], standing: "Standing") -> dict[str, Any]:
+    topic, start = place[0], logs.starts.get(place, 0)
+    counts: Counter[str] = reference.counts[place]
+    numbers = {name: counts[name] for name in OUTCOMES}
+    return {"start": start, "next": standing.next.get(topic, start), **numbers, "gaps": standing.gaps[topic]}
+
+
+def stored_counters(record: PartitionRecord, topic: str) -> dict[str, Any]:
+    counters = record.counters.get(topic) or SourceCounters(start=0)
+    numbers = {name: getattr(counters, name) for name in OUTCOMES}
+    return {"start": counters.start, "next": record.sources.get(topic, 0), **numbers, "gaps": counters.gaps}

@@ -1,0 +1,121 @@
+"""An honest engine in memory: runs the reference and writes the logs that a right deployment would leave.
+
+Laws: batches are cut at random but deterministically; the plants of ``test_oracle`` then break one thing in these logs.
+The loader's records are the load, so what the oracle is tested with is what a campaign sends.
+"""
+
+import json
+from random import Random
+from typing import Any
+
+import msgspec
+
+from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters
+from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, ProfileState
+from tests.faults.compare_outputs import kept_value
+from tests.faults.compare_state import OUTCOMES, hash_of
+from tests.faults.loader import Load, config_records
+from tests.faults.logs import OUTPUTS, SOURCE_ROLES, Entry, Logs
+from tests.faults.reference import WINDOW, Contact, Reference
+from tests.faults.reference_codec import Record, murmur2
+
+NOW_MS = 1_780_000_000_000
+STORE_ID = "store-1"
+
+
+class HonestEngine:
+    def __init__(self, seed: int, events: int, partitions: int) -> None:
+        self.random = Random(seed)  # noqa: S311 - a repeatable load
+        self.logs = Logs("leadstream", "leadstream", partitions)
+        self.logs.entries = {place: [] for place in self.logs.places()}
+        for key, value in config_records():
+            self.append(("leadstream.config", 0), key, value)
+        for role, partition, key, value in Load(seed, events, NOW_MS).records():
+            where = murmur2(key or b"") % partitions if partition is None else partition % partitions
+            self.append((f"leadstream.{role}", where), key, value)
+        config = [(e.offset, e.key, e.value) for e in self.logs.of("leadstream.config", 0)]
+        self.reference = Reference(config, partitions)
+        self.version = len(config)
+
+    def append(self, place: tuple[str, int], key: bytes | None, value: bytes | None, **headers: bytes) -> None:
+        log = self.logs.entries[place]
+        log.append(Entry(len(log), key, value, NOW_MS, tuple(headers.items())))
+
+    def run(self) -> Logs:
+        for partition in range(self.logs.partitions):
+            self.run_partition(partition)
+        return self.logs
+
+    def run_partition(self, partition: int) -> None:
+        left = {name: self.logs.inputs(name, partition) for name in SOURCE_ROLES}
+        left = {role: records for role, records in left.items() if records}
+        nexts: dict[str, int] = {}
+        seq = 0
+        while left:
+            role = self.random.choice(sorted(left))
+            take = self.random.randint(1, 40)
+            batch, left[role] = left[role][:take], left[role][take:]
+            if not left[role]:
+                del left[role]
+            seq += 1
+            nexts[batch[0].topic] = batch[-1].offset + 1
+            self.run_batch(partition, seq, batch)
+            counters = {topic: self.counters(topic, partition) for topic in nexts}
+            record = PartitionRecord(1, STORE_ID, dict(nexts), seq, self.version, NOW_MS, {}, counters)
+            self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
+
+    def counters(self, topic: str, partition: int) -> SourceCounters:
+        counts = self.reference.counts[topic, partition]
+        return SourceCounters(0, **{name: counts[name] for name in OUTCOMES})
+
+    def apply(self, record: Record) -> str:
+        """Apply one record; dishonest engines differ here."""
+        return self.reference.apply(record, self.version)
+
+    def run_batch(self, partition: int, seq: int, batch: list[Record]) -> None:
+        sent = {name: len(self.reference.outputs[name]) for name in OUTPUTS}
+        before = {r.key or b"": self.sections(self.reference.contacts.get(r.key or b"")) for r in batch}
+        for record in batch:
+            if self.apply(record) == "dead_letter":
+                self.dead_letter(partition, record)
+        for name in OUTPUTS:
+            for key, body in self.reference.outputs[name][sent[name] :]:
+                value = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+                self.append((f"leadstream.{name}", partition), key, value)
+        span = InputRange(batch[0].topic, batch[0].offset, batch[-1].offset + 1)
+        journal = BatchJournal(seq, "records", STORE_ID, self.version, NOW_MS, [span])
+        self.append(("leadstream.journal", partition), str(partition).encode(), msgspec.json.encode(journal))
+        for key, old in before.items():
+            new = self.sections(self.reference.contacts.get(key))
+            for name in sorted(old.keys() | new.keys()):
+                if old.get(name) != new.get(name):
+                    self.append((self.logs.changelog, partition), key + b"\x00" + name, new.get(name))
+
+    def dead_letter(self, partition: int, record: Record) -> None:
+        reason = self.reference.dead[record.topic, record.partition, record.offset][1]
+        names = {"topic": record.topic, "partition": str(record.partition), "offset": str(record.offset)}
+        headers: dict[str, Any] = {f"__streams.errors.{name}": text.encode() for name, text in names.items()}
+        headers["leadstream-reason"] = reason.encode()
+        self.append(("leadstream.dead-letters", partition), record.key, kept_value(record), **headers)
+
+    def sections(self, contact: Contact | None) -> dict[bytes, bytes]:
+        """The changelog records of a contact, by section."""
+        if contact is None:
+            return {}
+        events = [bytes.fromhex(hash_of(e)) for e in contact["events"]]
+        full = len(events) // 16
+        made = {b"k": b"".join(bytes.fromhex(hash_of(c)) for c in contact["commands"][-WINDOW:]), b"f": b""}
+        for n in range(max(0, (len(events) - WINDOW) // 16), full):
+            made[b"s%d" % n] = b"".join(events[16 * n : 16 * n + 16])
+        if contact["tags"] or contact["attributes"] or contact["email"] is not None:
+            facts = Facts(1, contact["email"], tuple(contact["tags"]), contact["attributes"])
+            made[b"f"] = msgspec.msgpack.encode(facts)
+        has = (HAS_FACTS if made[b"f"] else 0) | (HAS_COMMANDS if made[b"k"] else 0)
+        profiles = {
+            name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]))
+            for name, p in contact["profiles"].items()
+        }
+        recent = b"".join(events[16 * full :])
+        core = Core(1, NOW_MS, NOW_MS, contact["logId"], profiles, contact["fires"], recent, full, has)
+        made[b"c"] = msgspec.msgpack.encode(core)
+        return {name: value for name, value in made.items() if value}

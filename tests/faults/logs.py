@@ -1,0 +1,104 @@
+"""What the oracle reads: every log of one deployment, to its end, by librdkafka with read_committed.
+
+Laws: another client than the engine's; nothing is subscribed or committed; the end is the broker's last stable offset,
+and a log whose stable end stays below its end after the wait (an open transaction) is said in ``unstable``.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from tests.faults.reference_codec import Record
+
+Place = tuple[str, int]
+SOURCE_ROLES = {"engagement": "engagement", "rekeyed": "engagement", "contacts": "contacts", "commands": "commands"}
+OUTPUTS = ("score-changed", "threshold-crossed")
+PATIENCE_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = 0
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass
+class Logs:
+    """All entries by (topic, partition), and from which offset each log still exists."""
+
+    prefix: str
+    app_id: str
+    partitions: int
+    entries: dict[Place, list[Entry]] = field(default_factory=dict)
+    starts: dict[Place, int] = field(default_factory=dict)
+    unstable: list[Place] = field(default_factory=list)
+
+    @property
+    def changelog(self) -> str:
+        return f"{self.app_id}-contacts-changelog"
+
+    def topic(self, name: str) -> str:
+        return f"{self.prefix}.{name}"
+
+    def of(self, topic: str, partition: int) -> list[Entry]:
+        return self.entries.get((topic, partition), [])
+
+    def places(self) -> list[Place]:
+        names = [*SOURCE_ROLES, "journal", *OUTPUTS, "dead-letters"]
+        topics = [self.topic(name) for name in names] + [self.changelog]
+        return [(self.topic("config"), 0), *((topic, p) for topic in topics for p in range(self.partitions))]
+
+    def inputs(self, name: str, partition: int) -> list[Record]:
+        topic = self.topic(name)
+        return [
+            Record(SOURCE_ROLES[name], topic, partition, e.offset, e.timestamp, e.key, e.value, e.headers)
+            for e in self.of(topic, partition)
+        ]
+
+
+def read_logs(bootstrap: str, prefix: str, app_id: str, partitions: int) -> Logs:
+    """Read everything; needs a deployment at rest, else the logs are of different moments."""
+    logs = Logs(prefix, app_id, partitions)
+    settings: dict[str, Any] = {
+        "bootstrap.servers": bootstrap, "group.id": "oracle", "enable.auto.commit": False, "check.crcs": True,
+        "enable.auto.offset.store": False, "isolation.level": "read_committed", "enable.partition.eof": True,
+    }  # fmt: skip
+    consumer = Consumer(settings)
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        ends: dict[Place, int] = {}
+        for place in logs.places():
+            low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=30)
+            logs.starts[place], ends[place], logs.entries[place] = low, high, []
+        consumer.assign([TopicPartition(*place, logs.starts[place]) for place in logs.places()])
+        _drain(consumer, logs, ends, deadline)
+    finally:
+        consumer.close()
+    return logs
+
+
+def _drain(consumer: Consumer, logs: Logs, ends: dict[Place, int], deadline: float) -> None:
+    open_places = set(ends)
+    while open_places:
+        if time.monotonic() > deadline:
+            logs.unstable = sorted(open_places)
+            return
+        for message in consumer.consume(1000, timeout=0.5):
+            place = str(message.topic()), int(message.partition() or 0)
+            error = message.error()
+            if error is None:
+                logs.entries[place].append(_entry(message))
+            elif error.code() != KafkaError._PARTITION_EOF:
+                raise RuntimeError(f"{place}: {error}")
+            elif (message.offset() or 0) >= ends[place]:
+                open_places.discard(place)
+
+
+def _entry(message: Any) -> Entry:
+    headers = tuple((name, value) for name, value in message.headers() or ())
+    return Entry(message.offset(), message.key(), message.value(), message.timestamp()[1], headers)

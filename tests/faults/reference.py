@@ -1,0 +1,224 @@
+"""The reference: a slow, single-threaded fold over one log, written from semantics.md by another hand than the engine.
+
+Laws: plain dicts and stdlib json; no code of the engine; every ambiguity is decided here in one visible place.
+Reads records in journal order; leaves contacts, outputs, dead letters, counts and the past of each contact.
+Source: S1-S5, S10-S12, S15, S16, S19, S20, S40, S50, S52, S53, D1-D9, D12, D16, D18, D19, D21, D26, D28.
+"""
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+from tests.faults.reference_codec import Record, Reject, decode
+from tests.faults.reference_rules import ConfigLog, Rulebook, cross, firing, rulebook_at, same, thresholds_of
+from tests.faults.reference_values import INT64, format_time
+
+WINDOW = 256
+SCORE_CHANGED = "score-changed"
+THRESHOLD_CROSSED = "threshold-crossed"
+PARTS = ("core", "facts", "events", "commands")
+PARTS_WITH_A_PAST = ("core", "facts")
+
+Contact = dict[str, Any]
+Body = dict[str, Any]
+
+
+def _no_past() -> dict[str, set[str | None]]:
+    return {name: set() for name in PARTS_WITH_A_PAST}
+
+
+def new_contact() -> Contact:
+    return {
+        "profiles": {}, "fires": {}, "logId": 0, "tags": [], "attributes": {}, "email": None,
+        "events": [], "commands": [],
+    }  # fmt: skip
+
+
+def part(contact: Contact | None, name: str) -> str | None:
+    """One comparable text of a part of a contact; fires of rules in no rulebook are the caller's to drop."""
+    if contact is None:
+        return None
+    fields = {
+        "core": {"profiles": contact["profiles"], "logId": contact["logId"], "fires": contact["fires"]},
+        "facts": {"tags": contact["tags"], "attributes": contact["attributes"], "email": contact["email"]},
+        "events": contact["events"],
+        "commands": contact["commands"][-WINDOW:],
+    }[name]
+    return json.dumps(fields, sort_keys=True)
+
+
+class Reference:
+    """Everything that one deployment must have done after a list of records."""
+
+    def __init__(self, config: ConfigLog, partitions: int) -> None:
+        self.config = config
+        self.partitions = partitions
+        self.contacts: dict[bytes, Contact] = {}
+        self.outputs: dict[str, list[tuple[bytes, Body | None]]] = {SCORE_CHANGED: [], THRESHOLD_CROSSED: []}
+        self.dead: dict[tuple[str, int, int], tuple[Record, str]] = {}
+        self.counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+        self.past: dict[bytes, dict[str, set[str | None]]] = defaultdict(_no_past)
+        self._books: dict[int, Rulebook] = {}
+
+    def book(self, version: int) -> Rulebook:
+        if version not in self._books:
+            self._books[version] = rulebook_at(self.config, version)
+        return self._books[version]
+
+    def apply(self, record: Record, version: int) -> str:
+        """Apply one record and return its outcome: applied, duplicate, no_effect or dead_letter."""
+        fact = decode(record, self.partitions)
+        outcome = "dead_letter"
+        if not isinstance(fact, Reject):
+            outcome = self._accept(record, fact, version)
+            fact = Reject("invalid_command")
+        if outcome == "dead_letter":
+            self.dead[record.topic, record.partition, record.offset] = (record, fact.reason)
+        self.counts[record.topic, record.partition][outcome] += 1
+        return outcome
+
+    def _accept(self, record: Record, fact: Body, version: int) -> str:
+        key = record.key or b""
+        contact = self.contacts.get(key)
+        if fact["is"] == "erase":
+            return self._erase(key)
+        contact = contact or new_contact()
+        window, name = ("commands", "commandId") if fact["is"] == "command" else ("events", "eventId")
+        if fact.get(name) is not None and fact[name] in contact[window][-WINDOW:]:
+            return "duplicate"
+        if fact.get("kind") == "adjust":
+            total = contact["profiles"].get(fact["profileId"], {"total": 0})["total"]
+            if total + fact["points"] not in INT64:
+                return "dead_letter"
+        self._remember_past(key)
+        self.contacts[key] = contact
+        if fact.get(name) is not None:
+            contact[window].append(fact[name])
+        return Step(self, record, fact, version, contact).run()
+
+    def _erase(self, key: bytes) -> str:
+        if key not in self.contacts:
+            return "no_effect"
+        self._remember_past(key)
+        del self.contacts[key]
+        self.outputs[SCORE_CHANGED].append((key, None))
+        return "applied"
+
+    def _remember_past(self, key: bytes) -> None:
+        for name in PARTS_WITH_A_PAST:
+            self.past[key][name].add(part(self.contacts.get(key), name))
+
+
+class Step:
+    """What one accepted input does to its contact."""
+
+    def __init__(self, whole: Reference, record: Record, fact: Body, version: int, contact: Contact) -> None:
+        self.whole, self.record, self.fact, self.version, self.contact = whole, record, fact, version, contact
+        self.book = whole.book(version)
+        self.awards: dict[str, list[Body]] = {}
+        self.changed = False
+        self.silent = False
+
+    def run(self) -> str:
+        fact = self.fact
+        if fact["is"] == "attributes":
+            self._attributes()
+        elif fact["is"] == "event":
+            self._event(fact["type"], fact["siteId"], fact["properties"])
+        else:
+            self._command()
+        sent = self._publish()
+        return "applied" if sent or self.changed else "no_effect"
+
+    def _attributes(self) -> None:
+        contact, fact = self.contact, self.fact
+        unchanged = contact["email"] == fact["email"] and same(contact["attributes"], fact["attributes"])
+        if not unchanged:
+            contact["email"], contact["attributes"], self.changed = fact["email"], fact["attributes"], True
+
+    def _event(self, kind: str, site: str | None, properties: Body) -> None:
+        if kind == "tag_added" and not self._add_tag(properties.get("tagName")):
+            return
+        self._pay_rules(kind, site, properties)
+
+    def _add_tag(self, tag: Any) -> bool:
+        """Give the contact a tag; False when it has it already, or when it is not a tag."""
+        if not isinstance(tag, str) or not tag or tag in self.contact["tags"]:
+            return False
+        self.contact["tags"].append(tag)
+        self.changed = True
+        return True
+
+    def _command(self) -> None:
+        fact, contact = self.fact, self.contact
+        kind = fact["kind"]
+        if kind == "adjust":
+            self._award(fact["profileId"], None, None, fact["points"], fact["reason"], "Manual adjustment")
+            self._pay_rules("manual", None, {})
+        elif kind == "set":
+            self.silent = not fact["fireTriggers"]
+            total = contact["profiles"].get(fact["profileId"], {"total": 0})["total"]
+            if fact["score"] != total:
+                self._award(fact["profileId"], None, None, fact["score"] - total, fact["reason"], "import")
+        elif kind == "tag":
+            if self._add_tag(fact["tag"]):
+                self._pay_rules("tag_added", None, {"tagName": fact["tag"]})
+        elif kind == "untag" and fact["tag"] in contact["tags"]:
+            contact["tags"].remove(fact["tag"])
+            self.changed = True
+        elif kind == "reset":
+            contact["fires"] = {}
+            for profile, state in sorted(contact["profiles"].items()):
+                if state["total"] != 0:
+                    self._award(profile, None, None, -state["total"], None, "reset")
+
+    def _pay_rules(self, kind: str, site: str | None, properties: Body) -> None:
+        org = self.fact["orgId"]
+        for rule_id, rule in firing(self.book, org, kind, site, properties, self.contact["fires"]):
+            self.contact["fires"][rule_id] = self.contact["fires"].get(rule_id, 0) + 1
+            profile = rule.get("profileId", "default")
+            self._award(profile, rule_id, rule["name"], rule["points"], None, f"Rule: {rule['name']}")
+
+    def _award(
+        self, profile: str, rule_id: int | None, rule_name: str | None, points: int, reason: str | None, default: str
+    ) -> None:
+        self.contact["logId"] += 1
+        award = {"logId": self.contact["logId"], "ruleId": rule_id, "ruleName": rule_name, "points": points}
+        self.awards.setdefault(profile, []).append(award | {"reason": default if reason is None else reason})
+
+    def _publish(self) -> int:
+        """Move each profile that got an award and say so, in the order of profile ids; return the records sent."""
+        for profile, awards in sorted(self.awards.items()):
+            empty = {"total": 0, "awards": 0, "shown": 0, "version": 0, "held": []}
+            state = self.contact["profiles"].setdefault(profile, empty)
+            before = state["shown"]
+            state["total"] += sum(award["points"] for award in awards)
+            state["awards"] += len(awards)
+            state["shown"] = state["total"]
+            state["version"] += 1
+            self._say(profile, state, before, awards)
+        return len(self.awards)
+
+    def _say(self, profile: str, state: Body, before: int, awards: list[Body]) -> None:
+        fact, record, after = self.fact, self.record, state["shown"]
+        key = record.key or b""
+        change_id = f"{record.topic}-{record.partition}-{record.offset}/{profile}"
+        names = {"orgId": fact["orgId"], "siteId": fact.get("siteId"), "contactId": fact["contactId"]}
+        when = {"cause": self._cause(), "occurredAt": format_time(fact["at"])}
+        scores = {"previousScore": before, "score": after}
+        delta = {"delta": after - before, "version": state["version"], "awards": awards}
+        change = {"id": change_id, **names, "profileId": profile, **scores, **delta, **when}
+        self.whole.outputs[SCORE_CHANGED].append((key, change | {"rulebookVersion": self.version}))
+        thresholds = thresholds_of(self.book, fact["orgId"], profile)
+        crossed, state["held"] = cross(thresholds, before, after, state["held"])
+        del names["siteId"]
+        for value, direction in () if self.silent else crossed:
+            body = {"id": f"{change_id}/{value}/{direction}", **names, "profileId": profile}
+            body |= {"threshold": value, "direction": direction, **scores, "version": state["version"], **when}
+            self.whole.outputs[THRESHOLD_CROSSED].append((key, body))
+
+    def _cause(self) -> Body:
+        fact = self.fact
+        if fact["is"] == "event":
+            return {"kind": "event", "eventId": fact["eventId"], "type": fact["type"]}
+        return {"kind": "command", "commandId": fact["commandId"], "command": fact["kind"], "by": fact["by"]}

@@ -1,0 +1,130 @@
+"""Rules, filters and thresholds for the reference, written from semantics S10-S20, S40, D2, D7, D8, D12.
+
+Laws: slow and obvious; stdlib only; a rulebook at version v is the records of ``config`` with offset below v, in order.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+ConfigLog = list[tuple[int, bytes | None, bytes | None]]
+
+
+@dataclass
+class Rulebook:
+    """Objects of all orgs at one version: ``rules[org][rule id]`` and ``profiles[org][profile id]``."""
+
+    rules: dict[str, dict[int, dict[str, Any]]]
+    profiles: dict[str, dict[str, dict[str, Any]]]
+
+
+def rulebook_at(config: ConfigLog, version: int) -> Rulebook:
+    book = Rulebook({}, {})
+    for offset, key, value in sorted(config, key=lambda entry: entry[0]):
+        if offset >= version or key is None:
+            continue
+        kind, org, object_id = key.decode().split(":", 2)
+        if kind == "rule":
+            place: dict[Any, Any] = book.rules.setdefault(org, {})
+            name: int | str = int(object_id)
+        elif kind == "profile":
+            place, name = book.profiles.setdefault(org, {}), object_id
+        else:
+            continue
+        if value is None:
+            place.pop(name, None)
+        else:
+            place[name] = json.loads(value)
+    return book
+
+
+def same(wanted: Any, actual: Any) -> bool:
+    """Deep equality, type-strict; numbers by value, booleans apart (S11, D2)."""
+    if isinstance(wanted, bool) or isinstance(actual, bool):
+        return wanted is actual
+    if isinstance(wanted, dict) and isinstance(actual, dict):
+        return wanted.keys() == actual.keys() and all(same(wanted[name], actual[name]) for name in wanted)
+    if isinstance(wanted, list) and isinstance(actual, list):
+        return len(wanted) == len(actual) and all(same(a, b) for a, b in zip(wanted, actual, strict=True))
+    return wanted == actual
+
+
+MISSING = object()
+
+
+def reach(properties: dict[str, Any], name: str) -> Any:
+    """The property of a literal name, else of a dotted path, else MISSING."""
+    if name in properties:
+        return properties[name]
+    value: Any = properties
+    for step in name.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return MISSING
+        value = value[step]
+    return value
+
+
+def filter_holds(event_filter: dict[str, Any] | None, properties: dict[str, Any]) -> bool:
+    for name, wanted in (event_filter or {}).items():
+        actual = reach(properties, name)
+        if actual is MISSING:
+            return False
+        choices = wanted if isinstance(wanted, list) else [wanted]
+        values = actual if isinstance(actual, list) else [actual]
+        if not any(same(choice, value) for choice in choices for value in values):
+            return False
+    return True
+
+
+def cap_of(rule: dict[str, Any]) -> int | None:
+    """S12, D3: not repeatable is a cap of 1, whatever the cap says."""
+    return rule.get("maxPerContact") if rule.get("repeatable", True) else 1
+
+
+def firing(
+    book: Rulebook, org: str, kind: str, site: str | None, properties: dict[str, Any], fires: dict[int, int]
+) -> list[tuple[int, dict[str, Any]]]:
+    """The (id, rule) that fire on one event, in rule id order; the caller counts them."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    for rule_id, rule in sorted(book.rules.get(org, {}).items()):
+        cap = cap_of(rule)
+        if (
+            rule.get("active", True)
+            and rule["eventType"] == kind
+            and (rule.get("siteId") is None or rule["siteId"] == site)
+            and filter_holds(rule.get("eventFilter"), properties)
+            and (cap is None or fires.get(rule_id, 0) < cap)
+        ):
+            found.append((rule_id, rule))
+    return found
+
+
+def thresholds_of(book: Rulebook, org: str, profile: str) -> list[tuple[int, int]]:
+    """(value, hysteresis) of a profile's thresholds; a profile without a body has none."""
+    body = book.profiles.get(org, {}).get(profile, {})
+    return [
+        (entry, 0) if isinstance(entry, int) else (entry["value"], entry.get("hysteresis", 0))
+        for entry in body.get("thresholds", [])
+    ]
+
+
+def cross(
+    thresholds: list[tuple[int, int]], before: int, after: int, held: list[int]
+) -> tuple[list[tuple[int, str]], list[int]]:
+    """Return ([(threshold, direction)] in the order passed, the held thresholds afterwards).
+
+    A threshold is up when the shown score stands on or above it, or while it is held: fallen below it, but not below
+    value - hysteresis.
+    """
+    ups: list[tuple[int, str]] = []
+    downs: list[tuple[int, int]] = []
+    still: list[int] = []
+    for value, hysteresis in sorted(thresholds):
+        was_up = before >= value or value in held
+        if was_up and after < value - hysteresis:
+            downs.append((value - hysteresis, value))
+        elif was_up and after < value:
+            still.append(value)
+        elif not was_up and after >= value:
+            ups.append((value, "up"))
+    return ups + [(value, "down") for _, value in sorted(downs, reverse=True)], still
