@@ -25,7 +25,8 @@ export class Board {
     this.rows.set(name, {
       name, history,
       contact: change.contactId, profile: change.profileId, score: change.score, delta: change.delta,
-      version: change.version, at: change.occurredAt, reason: reason(change), crossing: null,
+      version: change.version, at: change.occurredAt, reason: reason(change),
+      crossing: this.crossings.find((known) => concerns(known, change)) ?? null,
       stamp: (before?.stamp ?? 0) + 1,
     });
     if (this.rows.size > LIMIT) this.rows.delete(this.rows.keys().next().value);
@@ -37,13 +38,14 @@ export class Board {
     this.crossings.unshift(crossing);
     this.crossings.length = Math.min(this.crossings.length, CROSSINGS);
     const row = this.rows.get(`${crossing.contactId}\n${crossing.profileId}`);
-    if (row && row.version === crossing.version) {
+    if (row && concerns(crossing, { contactId: row.contact, profileId: row.profile, version: row.version })) {
       row.crossing = crossing;
       row.stamp += 1;
     }
   }
 
   erased({ contactId }) {
+    this.changes += 1;
     for (const [name, row] of this.rows) if (row.contact === contactId) this.rows.delete(name);
     this.crossings = this.crossings.filter((crossing) => crossing.contactId !== contactId);
   }
@@ -68,6 +70,11 @@ export class Board {
     const wanted = find.trim().toLowerCase();
     return [...this.rows.values()].reverse().filter((row) => row.contact.toLowerCase().includes(wanted));
   }
+}
+
+// Scores and crossings come from two topics, so either may come first.
+function concerns(crossing, change) {
+  return ["contactId", "profileId", "version"].every((field) => crossing[field] === change[field]);
 }
 
 function reason(change) {

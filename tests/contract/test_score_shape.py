@@ -1,0 +1,50 @@
+"""PushMail's clients read leadstream's scores: the shape of ``GET /contacts/{id}/score``, byte for byte."""
+
+import msgspec
+import pytest
+
+from schemas.ids import contact_key
+from stream_app.delivery.status import PartitionStatus
+from tests.unit.web_client import serving
+from tests.unit.web_fakes import SCORES, World, bearer, change, core, facts
+
+PUSHMAIL = (
+    b'{"data":{"contactId":42,"email":"jane@example.com","leadScore":45,"logs":[{"id":10,"ruleId":1,"points":5,'
+    b'"reason":"Rule: Email opened","createdAt":"2026-03-01T14:30:00.000Z","ruleName":"Email opened"}]'
+)
+BEYOND = (
+    b',"profileId":"default","version":10,"awards":{"count":10,"points":45},"earlier":{"count":9,"points":40},'
+    b'"complete":false}}'
+)
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/api/v1"])
+async def test_score_is_pushmails_and_then_ours(prefix: str) -> None:
+    world = World()
+    partition = world.partitions.put("42", core(awards=10, total=45), facts("jane@example.com"))
+    world.recent.observe(
+        partition, 5, {SCORES: [(contact_key("1", "42"), msgspec.json.encode(change("42", 10, before=40)), [])]}
+    )
+    async with serving(world) as client:
+        answer = await client.get(f"{prefix}/contacts/42/score?limit=1", headers=bearer())
+        assert (answer.status, answer.content_type) == (200, "application/json")
+        assert await answer.read() == PUSHMAIL + BEYOND
+
+
+@pytest.mark.parametrize(
+    ("contact_id", "path", "written"),
+    [
+        ("42", "42", 42), ("042", "042", "042"), ("a/b c", "a%2Fb%20c", "a/b c"), ("é:1", "%C3%A9:1", "é:1"),
+        (str(2**53), str(2**53), str(2**53)), (str(2**53 - 1), str(2**53 - 1), 2**53 - 1),
+    ],
+)  # fmt: skip
+async def test_canonical_integers_are_numbers_and_other_ids_text(
+    contact_id: str, path: str, written: int | str
+) -> None:
+    world = World()
+    partition = world.partitions.put(contact_id, core(awards=1, total=5))
+    world.partitions.status[partition] = PartitionStatus(partition, "running")
+    async with serving(world) as client:
+        body = await (await client.get(f"/v1/contacts/{path}/score", headers=bearer())).json()
+        assert body["data"]["contactId"] == written
+        assert body["data"]["email"] is None

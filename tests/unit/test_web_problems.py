@@ -1,0 +1,95 @@
+"""Every error is problem+json with a request id, and gives nothing away."""
+
+import io
+import json
+import logging
+
+import pytest
+from aiohttp import web
+
+from stream_app.delivery.status import PartitionStatus
+from tests.unit.web_client import serving
+from tests.unit.web_fakes import World, bearer, core
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "code"),
+    [
+        ("GET", "/nowhere", {}, 404, "not_found"),
+        ("GET", "/page/../server.py", {}, 404, "not_found"),
+        ("GET", "/page/none.js", {}, 404, "not_found"),
+        ("POST", "/live", {}, 405, "method_not_allowed"),
+        ("DELETE", "/v1/accounting", bearer(), 405, "method_not_allowed"),
+        ("GET", "/v1/accounting", {}, 401, "unauthorised"),
+        ("GET", "/v1/contacts/none/score", bearer(), 404, "contact_not_found"),
+        ("GET", "/v1/contacts/42/score?profileId=fit", bearer(), 404, "profile_not_found"),
+        ("GET", "/v1/contacts/a%00b/score", bearer(), 400, "invalid_id"),
+        ("GET", f"/v1/contacts/{'x' * 129}/score", bearer(), 400, "invalid_id"),
+        ("GET", "/v1/contacts/42/score?limit=0", bearer(), 400, "invalid_parameter"),
+        ("GET", "/v1/contacts/42/score?limit=101", bearer(), 400, "invalid_parameter"),
+        ("GET", "/v1/contacts/42/score?limit=1e1", bearer(), 400, "invalid_parameter"),
+        ("GET", "/v1/contacts/42/score?limit=%D9%A1", bearer(), 400, "invalid_parameter"),
+        ("GET", "/v1/stream?last=501", bearer(), 400, "invalid_parameter"),
+        ("GET", "/v1/stream", bearer(**{"Last-Event-ID": "1.2"}), 400, "invalid_event_id"),
+        ("GET", "/live", {f"X-Filler-{n}": "x" * 900 for n in range(10)}, 431, "headers_too_large"),
+    ],
+)
+async def test_error_is_a_problem(method: str, path: str, headers: dict[str, str], status: int, code: str) -> None:
+    world = World()
+    world.partitions.put("42", core(awards=1, total=5))
+    async with serving(world) as client:
+        answer = await client.request(method, path, headers=headers)
+        assert (answer.status, answer.content_type) == (status, "application/problem+json")
+        body = await answer.json()
+        assert (body["status"], body["code"], body["instance"]) == (status, code, answer.url.path)
+        assert body["requestId"] == answer.headers["X-Request-Id"]
+        assert {"type", "title", "detail", "errors"} <= body.keys()
+        assert ("Allow" in answer.headers) == (status == 405)
+
+
+async def test_problem_names_the_parameter() -> None:
+    async with serving(World()) as client:
+        body = await (await client.get("/v1/contacts/42/score?limit=x", headers=bearer())).json()
+        [error] = body["errors"]
+        assert error["pointer"] == "?limit"
+        assert error["code"] == "invalid_parameter"
+
+
+async def test_large_body_is_refused_unread() -> None:
+    async with serving(World()) as client:
+        answer = await client.request(
+            "GET", "/v1/accounting", data=io.BytesIO(bytes(1024 * 1024 + 1)), headers=bearer()
+        )
+        assert (answer.status, (await answer.json())["code"]) == (413, "body_too_large")
+
+
+async def test_unexpected_exception_shows_an_id_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        raise RuntimeError("the secret is 1234")
+
+    world = World()
+    world.app.router.add_get("/broken", broken)
+    async with serving(world) as client:
+        with caplog.at_level(logging.ERROR, "stream_app.web.problems"):
+            answer = await client.get("/broken", headers=bearer())
+        text = await answer.text()
+        assert answer.status == 500
+        assert "1234" not in text
+        assert "Traceback" not in text
+        assert json.loads(text)["requestId"] in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"),
+    [("restoring", "partition_restoring"), ("stopped", "partition_stopped"), (None, "partition_elsewhere")],
+)
+async def test_score_that_cannot_be_read_here_is_503_with_retry_after(phase: str | None, code: str) -> None:
+    world = World()
+    for p in range(world.partitions.partition_count):
+        del world.partitions.stores[p], world.partitions.status[p]
+        if phase:
+            world.partitions.status[p] = PartitionStatus(p, phase)  # type: ignore[arg-type]  # literal by parametrize
+    async with serving(world) as client:
+        answer = await client.get("/v1/contacts/42/score", headers=bearer())
+        assert (answer.status, (await answer.json())["code"]) == (503, code)
+        assert int(answer.headers["Retry-After"]) > 0
