@@ -13,7 +13,7 @@ import msgspec
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters
 from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, ProfileState
 from tests.faults.compare_outputs import kept_value
-from tests.faults.compare_state import OUTCOMES, hash_of
+from tests.faults.compare_state import OUTCOMES, Sections, hash_of
 from tests.faults.loader import Load, config_records
 from tests.faults.logs import OUTPUTS, SOURCE_ROLES, Entry, Logs
 from tests.faults.reference import WINDOW, Contact, Reference
@@ -74,7 +74,7 @@ class HonestEngine:
 
     def run_batch(self, partition: int, seq: int, batch: list[Record]) -> None:
         sent = {name: len(self.reference.outputs[name]) for name in OUTPUTS}
-        before = {r.key or b"": self.sections(self.reference.contacts.get(r.key or b"")) for r in batch}
+        before = {r.key or b"": stored(self.reference.contacts.get(r.key or b"")) for r in batch}
         for record in batch:
             if self.apply(record) == "dead_letter":
                 self.dead_letter(partition, record)
@@ -86,36 +86,49 @@ class HonestEngine:
         journal = BatchJournal(seq, "records", STORE_ID, self.version, NOW_MS, [span])
         self.append(("leadstream.journal", partition), str(partition).encode(), msgspec.json.encode(journal))
         for key, old in before.items():
-            new = self.sections(self.reference.contacts.get(key))
+            new = stored(self.reference.contacts.get(key))
             for name in sorted(old.keys() | new.keys()):
                 if old.get(name) != new.get(name):
                     self.append((self.logs.changelog, partition), key + b"\x00" + name, new.get(name))
 
     def dead_letter(self, partition: int, record: Record) -> None:
         reason = self.reference.dead[record.topic, record.partition, record.offset][1]
-        names = {"topic": record.topic, "partition": str(record.partition), "offset": str(record.offset)}
-        headers: dict[str, Any] = {f"__streams.errors.{name}": text.encode() for name, text in names.items()}
-        headers["leadstream-reason"] = reason.encode()
+        headers: dict[str, Any] = dict(dead_letter_headers(record, reason))
         self.append(("leadstream.dead-letters", partition), record.key, kept_value(record), **headers)
 
-    def sections(self, contact: Contact | None) -> dict[bytes, bytes]:
-        """The changelog records of a contact, by section."""
-        if contact is None:
-            return {}
-        events = [bytes.fromhex(hash_of(e)) for e in contact["events"]]
-        full = len(events) // 16
-        made = {b"k": b"".join(bytes.fromhex(hash_of(c)) for c in contact["commands"][-WINDOW:]), b"f": b""}
-        for n in range(max(0, (len(events) - WINDOW) // 16), full):
-            made[b"s%d" % n] = b"".join(events[16 * n : 16 * n + 16])
-        if contact["tags"] or contact["attributes"] or contact["email"] is not None:
-            facts = Facts(1, contact["email"], tuple(contact["tags"]), contact["attributes"])
-            made[b"f"] = msgspec.msgpack.encode(facts)
-        has = (HAS_FACTS if made[b"f"] else 0) | (HAS_COMMANDS if made[b"k"] else 0)
-        profiles = {
-            name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]))
-            for name, p in contact["profiles"].items()
-        }
-        recent = b"".join(events[16 * full :])
-        core = Core(1, NOW_MS, NOW_MS, contact["logId"], profiles, contact["fires"], recent, full, has)
-        made[b"c"] = msgspec.msgpack.encode(core)
-        return {name: value for name, value in made.items() if value}
+
+def dead_letter_headers(record: Record, reason: str) -> list[tuple[str, bytes]]:
+    names = {"topic": record.topic, "partition": str(record.partition), "offset": str(record.offset)}
+    headers = [(f"__streams.errors.{name}", text.encode()) for name, text in names.items()]
+    return [*headers, ("leadstream-reason", reason.encode())]
+
+
+def stored(contact: Contact | None) -> Sections:
+    """The changelog records of a contact whose ids are whole."""
+    if contact is None:
+        return {}
+    ids = {window: [hash_of(text) for text in contact[window]] for window in ("events", "commands")}
+    return sections_of(contact | ids)
+
+
+def sections_of(contact: Contact) -> Sections:
+    """The changelog records of a contact whose ids are hashes; ``dropped`` of the oldest are in no segment any more."""
+    dropped = contact.get("dropped", 0)
+    events = [bytes.fromhex(text) for text in contact["events"]]
+    known = dropped + len(events)
+    full = known // 16
+    made = {b"k": b"".join(bytes.fromhex(text) for text in contact["commands"][-WINDOW:]), b"f": b""}
+    for n in range(max(0, (known - WINDOW) // 16), full):
+        made[b"s%d" % n] = b"".join(events[16 * n - dropped : 16 * n + 16 - dropped])
+    if contact["tags"] or contact["attributes"] or contact["email"] is not None:
+        facts = Facts(1, contact["email"], tuple(contact["tags"]), contact["attributes"])
+        made[b"f"] = msgspec.msgpack.encode(facts)
+    has = (HAS_FACTS if made[b"f"] else 0) | (HAS_COMMANDS if made[b"k"] else 0)
+    profiles = {
+        name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]))
+        for name, p in contact["profiles"].items()
+    }
+    recent = b"".join(events[16 * full - dropped :])
+    core = Core(1, NOW_MS, NOW_MS, contact["logId"], profiles, contact["fires"], recent, full, has)
+    made[b"c"] = msgspec.msgpack.encode(core)
+    return {name: value for name, value in made.items() if value}

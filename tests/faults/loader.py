@@ -165,7 +165,10 @@ class Load:
 
 
 class Sender(threading.Thread):
-    """Sends a load at a rate, in the background; ``failed`` names records that Kafka did not acknowledge."""
+    """Sends a load in the background at ``per_second`` records, which may be changed while it runs.
+
+    ``failed`` names records that Kafka did not acknowledge: they may or may not be in the log.
+    """
 
     def __init__(self, bootstrap: str, prefix: str, load: Load, per_second: float, partitions: int) -> None:
         super().__init__(name="sender", daemon=True)
@@ -176,14 +179,13 @@ class Sender(threading.Thread):
         self.halted = threading.Event()
 
     def run(self) -> None:
-        begun = time.monotonic()
+        due = time.monotonic()
         for role, partition, key, value in self.load.records():
             if self.halted.is_set():
                 break
-            ahead = self.sent / self.per_second - (time.monotonic() - begun)
-            if ahead > 0:
-                self.producer.poll(0)
-                self.halted.wait(ahead)
+            due = max(due + 1 / self.per_second, time.monotonic() - 1)
+            while (wait := due - time.monotonic()) > 0 and not self.halted.is_set():
+                self.producer.poll(min(wait, 0.1))
             self.send(role, partition, key, value)
         self.producer.flush(180)
 

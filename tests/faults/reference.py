@@ -84,7 +84,8 @@ class Reference:
             return self._erase(key)
         contact = contact or new_contact()
         window, name = ("commands", "commandId") if fact["is"] == "command" else ("events", "eventId")
-        if fact.get(name) is not None and fact[name] in contact[window][-WINDOW:]:
+        known_as = None if fact.get(name) is None else self.known_as(fact[name])
+        if known_as is not None and known_as in contact[window][-WINDOW:]:
             return "duplicate"
         if fact.get("kind") == "adjust":
             total = contact["profiles"].get(fact["profileId"], {"total": 0})["total"]
@@ -92,9 +93,13 @@ class Reference:
                 return "dead_letter"
         self._remember_past(key)
         self.contacts[key] = contact
-        if fact.get(name) is not None:
-            contact[window].append(fact[name])
+        if known_as is not None:
+            contact[window].append(known_as)
         return Step(self, record, fact, version, contact).run()
+
+    def known_as(self, text: str) -> str:
+        """What is remembered of an id: all of it."""
+        return text
 
     def _erase(self, key: bytes) -> str:
         if key not in self.contacts:
