@@ -86,7 +86,7 @@ class Live:
     async def close(self) -> None:
         """End all subscriptions and stop reading."""
         for subscription in self._all:
-            subscription.tell(status("dropped", "this worker stops"), last=True)
+            subscription.tell(status("ended", "this worker stops"), last=True)
         await self._stop()
 
     def join(self, subscription: Subscription) -> None:

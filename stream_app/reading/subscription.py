@@ -34,7 +34,7 @@ class Message:
 
 
 def status(state: str, why: str = "") -> Message:
-    """Return the message that tells how the stream itself is: live, waiting, moved or dropped."""
+    """Return the message that tells how the stream itself is: live, waiting, moved, dropped or ended."""
     return Message("status", msgspec.json.encode({"state": state, "why": why}))
 
 

@@ -1,5 +1,6 @@
 // What the board knows: the newest change per contact, crossings, counts. No DOM here.
-// Laws: a version already seen is not counted again; at most LIMIT contacts are remembered, the longest unchanged go.
+// Laws: a version already seen is not counted again, and a snapshot of the past is shown but not counted; at most
+// LIMIT contacts are remembered, the longest unchanged go.
 
 const LIMIT = 100;
 const HISTORY = 16;
@@ -8,15 +9,15 @@ const SECONDS = 60;
 
 export class Board {
   constructor() {
-    Object.assign(this, { rows: new Map(), crossings: [], seen: 0, crossed: 0, second: 0, rates: [], changes: 0 });
+    Object.assign(this, { rows: new Map(), crossings: [], seen: 0, crossed: 0, second: 0, rates: [], changes: 0, counting: false });
   }
 
   changed(change) {
     const name = `${change.contactId}\n${change.profileId}`;
     const before = this.rows.get(name);
-    if (before && change.version <= before.version && change.version !== 1) return;
-    this.seen += 1;
-    this.second += 1;
+    if (before && change.version <= before.version) return;
+    this.seen += Number(this.counting);
+    this.second += Number(this.counting);
     this.changes += 1;
     const history = before ? before.history : [change.previousScore];
     history.push(change.score);
@@ -34,7 +35,8 @@ export class Board {
 
   crossedThreshold(crossing) {
     if (this.crossings.some((known) => known.id === crossing.id)) return;
-    this.crossed += 1;
+    this.changes += 1;
+    this.crossed += Number(this.counting);
     this.crossings.unshift(crossing);
     this.crossings.length = Math.min(this.crossings.length, CROSSINGS);
     const row = this.rows.get(`${crossing.contactId}\n${crossing.profileId}`);
@@ -50,15 +52,19 @@ export class Board {
     this.crossings = this.crossings.filter((crossing) => crossing.contactId !== contactId);
   }
 
-  // Called once a second; the snapshot that opens the stream is history, not rate.
+  // Called once a second.
   tick() {
     this.rates.push(this.second);
     if (this.rates.length > SECONDS) this.rates.shift();
     this.second = 0;
   }
 
-  startRate() {
-    this.second = 0;
+  // A snapshot follows: what was erased meanwhile must not stay.
+  expectSnapshot() {
+    this.counting = false;
+    this.changes += 1;
+    this.rows.clear();
+    this.crossings = [];
   }
 
   get rate() {

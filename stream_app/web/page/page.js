@@ -13,15 +13,17 @@ let session = null;
 let board = new Board();
 let stream = null;
 let paused = false;
-let drawn = { changes: -1, crossed: -1, find: "" };
+let drawn = { changes: -1, find: "" };
 let told = { seen: 0, crossed: 0 };
 
-function storedSession() {
+function fragmentSession() {
   const fragment = new URLSearchParams(location.hash.slice(1));
-  if (fragment.has("key")) {
-    history.replaceState(null, "", location.pathname);
-    return { key: fragment.get("key"), org: fragment.get("org") ?? "" };
-  }
+  if (!fragment.get("key")) return null;
+  history.replaceState(null, "", location.pathname);
+  return { key: fragment.get("key"), org: fragment.get("org") ?? "" };
+}
+
+function storedSession() {
   try {
     return JSON.parse(sessionStorage.getItem(STORED));
   } catch {
@@ -58,11 +60,12 @@ function ask(problem = "") {
 }
 
 function start(next) {
+  stream?.stop();
   session = next;
   sessionStorage.setItem(STORED, JSON.stringify(session));
   board = new Board();
   told = { seen: 0, crossed: 0 };
-  drawn = { changes: -1, crossed: -1, find: "" };
+  drawn = { changes: -1, find: "" };
   show("gate", false);
   show("board", true);
   show("forget", true);
@@ -89,14 +92,15 @@ function onEvent(event, data) {
 
 function status({ state: name, why }) {
   if (name === "live") {
-    board.startRate();
+    board.counting = true;
     state("live", "Live");
     banner("");
     $("news").textContent = "Connected. Scores are live.";
   } else if (name === "waiting") {
     state("waiting", "Waiting for Kafka");
     banner(`The worker cannot reach Kafka (${why}). Scores continue when it is back.`);
-  } else if (name === "moved") banner("Some changes were deleted before this page could read them.");
+  } else if (name === "dropped") board.expectSnapshot();
+  else if (name === "moved") banner("Some changes were deleted before this page could read them.");
 }
 
 async function accounting() {
@@ -111,11 +115,11 @@ async function accounting() {
 
 function draw() {
   const find = $("find").value;
-  const moved = !paused && (board.changes !== drawn.changes || board.crossed !== drawn.crossed);
+  const moved = !paused && board.changes !== drawn.changes;
   if (!session || !(moved || find !== drawn.find)) return;
   drawRows(board.newestFirst(find), Boolean(find.trim()));
-  if (board.crossed !== drawn.crossed) drawCrossings(board.crossings);
-  drawn = { changes: board.changes, crossed: board.crossed, find };
+  drawCrossings(board.crossings);
+  drawn = { changes: board.changes, find };
   drawFigures(board);
 }
 
@@ -165,6 +169,11 @@ setInterval(() => {
 setInterval(accounting, ACCOUNTING_MS);
 setInterval(news, NEWS_MS);
 
-const known = storedSession();
+addEventListener("hashchange", () => {
+  const given = fragmentSession();
+  if (given) start(given);
+});
+
+const known = fragmentSession() ?? storedSession();
 if (known?.key) start(known);
 else ask();
