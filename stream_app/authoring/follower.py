@@ -1,0 +1,118 @@
+"""Follow the `config` topic for as long as the process lives, and keep the rulebook of every version.
+
+Laws: records are folded in offset order, each once; an outage of the broker is waited out, never an end; a log whose
+beginning is gone, or that has shrunk, is no history to replay from: it is told as ``trouble`` and nothing is folded.
+Every record is kept, so that the rulebook of any version read can be built again.
+Reads the topic ``config``; writes nothing.
+"""
+
+import asyncio
+import logging
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
+
+from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
+from stream_app.settings import Settings
+
+AGAIN_SECONDS: Final = 0.5
+POLL_MS: Final = 1000
+
+logger = logging.getLogger(__name__)
+
+
+class ConfigFollower:
+    """Reads ``config`` on the running loop; ``trouble`` says why it cannot, None while all is well."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._partition = config_partition(settings)
+        self._current = EMPTY_RULEBOOK
+        self._records: list[ConfigRecord] = []
+        self._changed = asyncio.Condition()
+        self._caught_up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+
+    @property
+    def version(self) -> int:
+        """The newest version read: its record's offset + 1, 0 while there is none."""
+        return self._current.version
+
+    async def start(self) -> None:
+        """Begin to follow; returns at once, whether or not a broker answers."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._follow_for_ever(), name="config-follower")
+
+    async def stop(self) -> None:
+        """End following; what was read stays readable."""
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=AGAIN_SECONDS)  # aiokafka's stop may swallow a cancellation
+
+    def current(self) -> Rulebook:
+        """Return the rulebook of the newest version read."""
+        return self._current
+
+    def at(self, version: int) -> Rulebook:
+        """Return the rulebook in force at a version; LookupError when that is not read yet."""
+        if version == self.version:
+            return self._current
+        if version > self.version:
+            raise LookupError(f"rulebook version {version} is not read yet, only {self.version}")
+        before = bisect_left(self._records, version, key=lambda record: record.offset)
+        return fold(EMPTY_RULEBOOK, self._records[:before]).rulebook
+
+    async def wait_for(self, version: int) -> Rulebook:
+        """Wait until a version is read and return the newest rulebook; bound it with ``asyncio.timeout``."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.version >= version)
+        return self._current
+
+    async def caught_up(self) -> Rulebook:
+        """Wait until the end that the topic had at the first connection is read, and return the newest rulebook."""
+        await self._caught_up.wait()
+        return self._current
+
+    async def _follow_for_ever(self) -> None:
+        while True:
+            consumer = config_consumer(self._settings)
+            try:
+                await consumer.start()
+                await self._follow(consumer)
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._tell(f"{self._partition.topic} cannot be read at offset {self.version}: {error!r}")
+            finally:
+                await consumer.stop()
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _follow(self, consumer: Consumer) -> None:
+        """Read on from the last record; returns never, raises when the connection or the log is of no use."""
+        consumer.assign([self._partition])
+        consumer.seek(self._partition, self.version)
+        end = (await consumer.end_offsets([self._partition]))[self._partition]
+        while True:
+            if not self._caught_up.is_set() and await consumer.position(self._partition) >= end:
+                self._caught_up.set()
+            taken = await consumer.getmany(self._partition, timeout_ms=POLL_MS)
+            self.trouble = None
+            if records := taken.get(self._partition):
+                await self._take([config_record(record) for record in records])
+
+    async def _take(self, records: Sequence[ConfigRecord]) -> None:
+        folded = fold(self._current, records)
+        for record in folded.ignored:
+            logger.warning("config offset %d is ignored, %s: %r", record.offset, record.reason, record.key)
+        async with self._changed:
+            self._records += records
+            self._current = folded.rulebook
+            self._changed.notify_all()
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            logger.error("%s", trouble)
+        self.trouble = trouble
