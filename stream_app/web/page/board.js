@@ -9,7 +9,7 @@ const SECONDS = 60;
 
 export class Board {
   constructor() {
-    Object.assign(this, { rows: new Map(), crossings: [], seen: 0, crossed: 0, second: 0, rates: [], changes: 0, counting: false });
+    Object.assign(this, { rows: new Map(), crossings: [], seen: 0, crossed: 0, second: 0, rates: Array(SECONDS).fill(0), changes: 0, counting: false });
   }
 
   changed(change) {
@@ -69,7 +69,7 @@ export class Board {
 
   get rate() {
     const last = this.rates.slice(-3);
-    return last.length ? last.reduce((sum, rate) => sum + rate, 0) / last.length : 0;
+    return last.reduce((sum, rate) => sum + rate, 0) / last.length;
   }
 
   newestFirst(find) {

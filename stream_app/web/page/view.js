@@ -99,7 +99,7 @@ export function drawFigures(board) {
   $("rate").textContent = board.rate < 10 ? board.rate.toFixed(1).replace(/\.0$/, "") : count.format(Math.round(board.rate));
   $("seen").textContent = compact.format(board.seen);
   $("crossed").textContent = compact.format(board.crossed);
-  $("pulse").firstChild.setAttribute("points", board.rates.length > 1 ? line(board.rates, 120, 32) : "");
+  $("pulse").firstChild.setAttribute("points", line(board.rates, 120, 32));
 }
 
 export function drawCrossings(crossings) {
