@@ -25,7 +25,7 @@ from tests.faults.oracle import check
 from tests.faults.verdict import Verdict
 
 RECORDS_PER_EVENT = 1.3
-FIRST_GUESS_SECONDS = 12.0
+MARGIN = 1.25  # the load shall outlive the faults
 CATCH_UP_SECONDS = 240.0
 
 
@@ -72,6 +72,8 @@ class Report:
             rows.append(f"{kind:<28}{len(found):>6}{shown:>28}")
         rows += [f"killed in {phase:<18}{count:>6}" for phase, count in sorted(self.phases().items())]
         rows.append(f"{'records sent':<28}{self.sent:>6,}  over {self.fault_seconds:.0f} s of faults")
+        rows.append(f"{'not acknowledged':<28}{self.unacknowledged:>6}")
+        rows.append(f"{'load outlived the faults':<28}{self.load_outlived_faults!s:>6}")
         rows.append(f"{'workers ended by themselves':<28}{self.ended_by_themselves:>6}")
         rows.append(f"{'exit codes after SIGTERM':<28}{self.exit_codes!s:>6}")
         return "\n".join([*rows, self.verdict.table()])
@@ -109,11 +111,12 @@ class Campaign:
 
     def inject(self, steps: list[Step], watcher: JournalWatcher, sender: Sender) -> None:
         begun = time.monotonic()
-        injector = Injector(self.deployment, watcher, self.report.seed)
+        injector = Injector(self.deployment, watcher, sender, self.report.seed)
         for done, step in enumerate(steps):
-            mean = (time.monotonic() - begun) / done if done else FIRST_GUESS_SECONDS
+            passed, ahead = (sum(s.guessed_seconds for s in part) for part in (steps[:done], steps[done:]))
+            slower = max(0.7, (time.monotonic() - begun) / passed) if done else 1
             left = (self.load.events - self.load.number) * RECORDS_PER_EVENT
-            sender.per_second = max(20.0, left / (mean * (len(steps) - done)))
+            sender.per_second = max(5.0, left / (ahead * slower * MARGIN))
             before = len(self.report.injections)
             injector.run(step, self.report.injections)
             for injection in self.report.injections[before:]:

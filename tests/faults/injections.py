@@ -12,6 +12,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Literal
 
 from tests.faults.harness import PHASES, SESSION_SECONDS, Deployment, JournalWatcher, Worker, until
+from tests.faults.loader import Sender
 
 CRASH_SECONDS = 60.0
 RECOVERY_SECONDS = 120.0
@@ -30,6 +31,11 @@ class Step:
     worker: int = 0
     first: Literal["kill", "term"] = "kill"
     points: tuple[str, ...] = ()
+
+    @property
+    def guessed_seconds(self) -> float:
+        """How long it takes until all has recovered, for pacing the load."""
+        return {"chain": 10.0 + 6 * len(self.points), "stop": 22.0, "broker": 8.0}[self.kind]
 
 
 @dataclass
@@ -84,8 +90,8 @@ def plan(seed: int, workers: int, kills: int, stops: int, broker_kills: int) -> 
 class Injector:
     """Carries out steps on a deployment under load."""
 
-    def __init__(self, deployment: Deployment, watcher: JournalWatcher, seed: int) -> None:
-        self.deployment, self.watcher = deployment, watcher
+    def __init__(self, deployment: Deployment, watcher: JournalWatcher, sender: Sender, seed: int) -> None:
+        self.deployment, self.watcher, self.sender = deployment, watcher, sender
         self.random = Random(seed + 1)  # noqa: S311 - a repeatable plan
         self.ended_by_themselves = 0
 
@@ -146,7 +152,13 @@ class Injector:
 
         def recovered() -> bool:
             self.ended_by_themselves += self.deployment.restart_ended()
-            return self.watcher.moved_since(moment) and all(worker.ready() for worker in self.deployment.workers)
+            return self.commits_again(moment) and all(worker.ready() for worker in self.deployment.workers)
 
         until(recovered, RECOVERY_SECONDS, "every partition commits again and every worker is ready", 0.05)
         return time.monotonic() - moment + SETTLE_SECONDS
+
+    def commits_again(self, moment: float) -> bool:
+        """Tell whether every partition has committed since; where the load has ended, whether nothing is left."""
+        if self.watcher.moved_since(moment):
+            return True
+        return not self.sender.is_alive() and self.watcher.lag(self.deployment.ends()) == 0

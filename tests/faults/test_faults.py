@@ -25,6 +25,7 @@ def test_nothing_is_lost_double_wrong_or_stale_after_faults_under_load(tmp_path:
     killed = report.phases()
     assert sum(killed.values()) == 4, report.table()
     assert all(killed[phase] for phase in ("transaction open", "in commit", "restoring")), report.table()
+    assert report.unacknowledged == 0, report.table()
     assert report.exit_codes == [0, 0], report.table()
 
 
