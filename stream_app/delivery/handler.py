@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Headers = Sequence[tuple[str, bytes | None]]
-Output = tuple[bytes | None, bytes | None, Headers]
+# key, value, headers; the headers must be a list, shared or not: aiokafka's record builder takes nothing else
+Output = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 BatchKind = Literal["records", "clock", "sweep", "skip"]
 ClockMode = Literal["wall", "records"]
 

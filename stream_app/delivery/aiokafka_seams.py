@@ -1,0 +1,145 @@
+"""The only place that touches private names of aiokafka; `faust_seams.check_versions` checks them at start.
+
+From aiokafka come whole record batches instead of record objects, ready-made batches for sending, and an end to a
+producer that would wait for ever.  Everything here has a public but slower way; the figures are in docs/performance.md.
+"""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiokafka.codec
+import aiokafka.record._crecords.default_records as record_format
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+PRIVATE_NAMES = (
+    (FetchResult, "check_assignment _update_position"),
+    (BatchBuilder, "close"),
+    (AIOKafkaProducer, "_COMPRESSORS"),
+    (record_format, "lz4_encode"),
+)
+# lz4 at aiokafka's fixed level 9 costs 2-3 us a record; level 1 compresses nearly as well
+FAST_LZ4 = functools.partial(aiokafka.codec.lz4_encode, level=1)
+PREFETCH_SECONDS = 3600.0
+
+
+@dataclass(slots=True)
+class Take:
+    """Whole record batches of one source; ``[start, end)`` are positions, markers and compacted offsets inside."""
+
+    topic: str
+    start: int
+    end: int
+    batches: list[Any]
+
+    def records(self) -> Iterator[Any]:
+        """Yield the records in order; the first batch may begin before ``start``."""
+        for batch in self.batches:
+            if batch.base_offset >= self.start:
+                yield from batch
+            else:
+                yield from (record for record in batch if record.offset >= self.start)
+
+
+def tune_reader(consumer: AIOKafkaConsumer) -> None:
+    """Fetch again only when all that is buffered has been taken: a long poll must not hold up a busy source."""
+    consumer._fetcher._prefetch_backoff = PREFETCH_SECONDS
+
+
+def fetch_waiter(consumer: AIOKafkaConsumer) -> "asyncio.Future[None]":
+    """Return a future that ends when something has been fetched, or an error is to be raised."""
+    return consumer._fetcher._create_fetch_waiter()
+
+
+def last_fetch(consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int | None, int | None]:
+    """Return (high watermark, milliseconds when it was learnt) of the last fetch answer of a partition."""
+    state = consumer._subscription.subscription.assignment.state_value(tp)
+    return state.highwater, state.timestamp
+
+
+def _data_batches(part: Any) -> Iterator[tuple[Any | None, int]]:
+    """Yield (batch, position after it); None for markers and aborted batches."""
+    while part._records.has_next():
+        batch = part._records.next_batch()
+        if not batch.validate_crc():
+            raise CorruptRecordException(f"checksum of the batch at offset {batch.base_offset} is wrong")
+        shown = True
+        if batch.producer_id is not None:
+            part._consume_aborted_up_to(batch.base_offset)
+            if batch.is_control_batch and part._contains_abort_marker(batch):
+                part._aborted_producers.discard(batch.producer_id)
+            shown = not (batch.is_transactional and batch.producer_id in part._aborted_producers)
+        yield (batch if shown and not batch.is_control_batch else None), batch.next_offset
+
+
+def take_buffered(consumer: AIOKafkaConsumer, tp: TopicPartition, max_records: int) -> Take | None:
+    """Take about ``max_records`` records (whole batches) out of what is fetched; None when nothing is."""
+    fetcher = consumer._fetcher
+    if consumer._closed or fetcher._closed:
+        raise ConsumerStoppedError
+    result = fetcher._records.get(tp)
+    if result is None:
+        return None
+    if not isinstance(result, FetchResult) or not result.check_assignment(tp):
+        _forget(fetcher, tp)
+        if not isinstance(result, FetchResult):
+            result.check_raise()
+        return None
+    part = result._partition_records
+    if not hasattr(result, "batches"):
+        result.batches = _data_batches(part)
+    take, count = Take(tp.topic, part.next_fetch_offset, part.next_fetch_offset, []), 0
+    for batch, end in result.batches:
+        take.end = part.next_fetch_offset = end
+        if batch is not None:
+            take.batches.append(batch)
+            count += batch.last_offset_delta + 1
+            if count >= max_records:
+                break
+    result._update_position()
+    if not part._records.has_next():
+        _forget(fetcher, tp)
+    return take if take.end > take.start else None
+
+
+def _forget(fetcher: Any, tp: TopicPartition) -> None:
+    del fetcher._records[tp]
+    fetcher._notify(fetcher._wait_consume_future)
+
+
+def build_batch(limit: int, compression: str | None, records: Any, first: int, timestamp: int) -> tuple[Any, int]:
+    """Return (closed batch, index after its last record), filled from ``records[first:]`` up to ``limit`` bytes."""
+    if compression == "lz4":
+        record_format.lz4_encode = FAST_LZ4
+    batch = BatchBuilder(limit, driver_codec(compression), is_transactional=1)
+    add, at = batch._builder.append, first
+    for key, value, headers in records[first:] if first else records:
+        if add(at - first, timestamp, key, value, headers) is None:
+            break
+        at += 1
+    batch._relative_offset = at - first
+    batch.close()
+    return batch, at
+
+
+def driver_codec(compression: str | None) -> int:
+    """Return the codec number that aiokafka's builder wants."""
+    return 0 if compression is None else AIOKafkaProducer._COMPRESSORS[compression][1]
+
+
+async def cut_off(producer: AIOKafkaProducer, limit_seconds: float = 2.0) -> None:
+    """Stop a producer; one that waits for undeliverable batches is cut off after the limit."""
+    try:
+        await asyncio.wait_for(producer.stop(), limit_seconds)
+    except Exception:
+        sender = producer._sender.sender_task
+        if sender is not None:
+            sender.cancel()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(producer.client.close(), limit_seconds)

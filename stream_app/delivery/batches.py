@@ -1,0 +1,211 @@
+"""The batches of one open partition: take, apply on an overlay, commit, merge.
+
+Laws: the journal of a batch says all that a replay needs; sources, clock and sweeps move only with a commit; the
+partition record's ``seq`` rises by exactly one; at most one batch is in flight.
+Reads the sources; writes outputs, changelog, journal and offsets in one transaction, then the store.
+"""
+
+import asyncio
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters, Sweep
+from stream_app.delivery import clock
+from stream_app.delivery.aiokafka_seams import Take
+from stream_app.delivery.errors import ChainBroken, HandlerFailed
+from stream_app.delivery.handler import Batch, BatchKind, Effects, Output, Work
+from stream_app.delivery.job import Job
+from stream_app.delivery.opening import now_ms
+from stream_app.delivery.probe import Point
+from stream_app.delivery.reader import SourceReader
+from stream_app.delivery.status import DeliveryCounters
+from stream_app.delivery.stores import Checkpoint, Store
+from stream_app.delivery.transaction import TransactionalWriter
+
+NO_HEADERS: Final[list[tuple[str, bytes | None]]] = []
+encode = msgspec.json.Encoder().encode
+
+
+class Batches:
+    """Runs one batch at a time; ``record`` is the partition record of the last committed one."""
+
+    def __init__(
+        self, job: Job, partition: int, record: PartitionRecord, store: Store, writer: TransactionalWriter,
+        reader: SourceReader, counters: DeliveryCounters,
+    ) -> None:  # fmt: skip
+        self.record = record
+        self._job = job
+        self._partition = partition
+        self._store = store
+        self._writer = writer
+        self._reader = reader
+        self._counters = counters
+        self._positions = dict(record.sources)
+        self._journal_key = b"%d" % partition
+        self._lock = asyncio.Lock()
+
+    async def commit_first(self) -> None:
+        """Commit the partition record of a partition that never had one: where it started is decided once."""
+        await self._commit(Effects(), None, self.record, dict(self.record.sources))
+
+    async def next(self) -> bool:
+        """Run what is due next, one batch of it; False when there is nothing to do."""
+        # INVARIANT: one_batch_in_flight
+        async with self._lock:
+            self._reach("applying")
+            take = self._reader.take_now(self._job.max_batch_records)
+            worked = take is not None
+            if take is not None:
+                await self._records(take)
+            return await self._sweep() or await self._due() or worked
+
+    # ------------------------------------------------------------------ kinds
+    async def _records(self, take: Take) -> None:
+        # INVARIANT: batch_starts_where_the_last_one_ended
+        if take.start != self._positions[take.topic]:
+            raise ChainBroken(f"{take.topic} starts at {take.start}, expected {self._positions[take.topic]}")
+        self._positions[take.topic] = take.end
+        if not take.batches:
+            return  # markers only: they become part of the next batch's range
+        ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
+        batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic))
+        work = self._job.handler.begin(batch, self._store)
+        count, newest = await self._feed(work, take)
+        record = self._following(batch)
+        record.newest[take.topic] = max(newest, record.newest.get(take.topic, 0))
+        record.clock = work.clock
+        if self._job.clock_mode == "wall":
+            record.clock = clock.after(work.clock, record.newest, ends)
+        start, record.sources[take.topic] = record.sources[take.topic], take.end
+        effects = self._finish(work, record.clock, count)
+        self._account(record.counters, take, effects, gaps=take.end - start - count)
+        inputs = [InputRange(take.topic, start, take.end)]
+        await self._commit(effects, self._journal(batch, record, inputs), record, {take.topic: take.end}, batch)
+        self._counters.records += count
+
+    async def _due(self) -> bool:
+        handler, record = self._job.handler, self.record
+        due = handler.next_due(self._store)
+        if due is None:
+            return False
+        now = record.clock
+        if self._job.clock_mode == "wall":
+            ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
+            now = clock.after(record.clock, record.newest, ends)
+        if due > now:
+            return False
+        batch = self._begin("clock", None)
+        work = handler.begin(batch, self._store)
+        following = self._following(batch)
+        following.clock = now
+        effects = self._finish(work, now, 0)
+        await self._commit(effects, self._journal(batch, following, []), following, {}, batch)
+        return True
+
+    async def _sweep(self) -> bool:
+        handler, record = self._job.handler, self.record
+        sweep = record.sweep
+        if handler.version() > record.rulebook_version and handler.needs_sweep(
+            record.rulebook_version, handler.version()
+        ):
+            sweep = Sweep(handler.version(), "", "")
+        if sweep is None:
+            return False
+        batch = self._begin("sweep", None)
+        work = handler.begin(batch, self._store)
+        last = work.sweep(bytes.fromhex(sweep.to_key), self._job.tick_contacts)
+        done = Sweep(sweep.version, sweep.to_key, sweep.to_key if last is None else last.hex(), done=last is None)
+        following = self._following(batch)
+        following.sweep = None if done.done else done
+        effects = self._finish(work, None, 0)
+        await self._commit(effects, self._journal(batch, following, [], done), following, {}, batch)
+        return True
+
+    # ------------------------------------------------------------------ parts of a batch
+    def _begin(self, kind: BatchKind, ceiling: int | None) -> Batch:
+        record = self.record
+        version = max(record.rulebook_version, self._job.handler.version())
+        return Batch(
+            self._partition, record.seq + 1, kind, record.clock, version, ceiling, self._job.clock_mode,
+        )  # fmt: skip
+
+    async def _feed(self, work: Work, take: Take) -> tuple[int, int]:
+        """Apply a take in slices with a breath between; return (records, newest timestamp)."""
+        records, count, newest = take.records(), 0, 0
+        while chunk := list(islice(records, self._job.slice_records)):
+            try:
+                work.apply(take.topic, chunk)
+            except Exception as error:
+                where = f"{take.topic}-{self._partition} offsets {chunk[0].offset} to {chunk[-1].offset}"
+                raise HandlerFailed(f"the handler raised {error!r} at {where}", "a bug: see the log") from error
+            count += len(chunk)
+            newest = max(newest, *(record.timestamp for record in chunk))
+            await asyncio.sleep(0)
+        return count, newest
+
+    def _finish(self, work: Work, until: int | None, count: int) -> Effects:
+        try:
+            if until is not None:
+                work.due(until, self._job.tick_contacts)
+            effects = work.finish()
+        except Exception as error:
+            raise HandlerFailed(f"the handler raised {error!r} at the end of a batch", "a bug: see the log") from error
+        outcomes = effects.outcomes
+        counted = outcomes.applied + outcomes.duplicate + outcomes.no_effect + outcomes.dead_letter
+        if counted != count:
+            raise HandlerFailed(f"the handler accounts for {counted} of {count} records", "a bug: see the log")
+        return effects
+
+    def _following(self, batch: Batch) -> PartitionRecord:
+        """Return a copy of the partition record for the batch to write into."""
+        record, sweep = self.record, self.record.sweep
+        if batch.version > record.rulebook_version and self._job.handler.needs_sweep(
+            record.rulebook_version, batch.version
+        ):
+            sweep = Sweep(batch.version, "", "")
+        counters = {topic: msgspec.structs.replace(counter) for topic, counter in record.counters.items()}
+        return msgspec.structs.replace(
+            record, sources=dict(record.sources), newest=dict(record.newest), counters=counters, seq=batch.seq,
+            rulebook_version=batch.version, sweep=sweep,
+        )  # fmt: skip
+
+    @staticmethod
+    def _account(counters: dict[str, SourceCounters], take: Take, effects: Effects, gaps: int) -> None:
+        counter, outcomes = counters[take.topic], effects.outcomes
+        counter.applied += outcomes.applied
+        counter.duplicate += outcomes.duplicate
+        counter.no_effect += outcomes.no_effect
+        counter.dead_letter += outcomes.dead_letter
+        counter.gaps += gaps
+
+    def _journal(
+        self, batch: Batch, record: PartitionRecord, inputs: list[InputRange], sweep: Sweep | None = None
+    ) -> BatchJournal:
+        return BatchJournal(
+            batch.seq, batch.kind, record.store_id, batch.version, record.clock, inputs, batch.ceiling,
+            batch.clock_mode, sweep,
+        )  # fmt: skip
+
+    async def _commit(
+        self, effects: Effects, journal: BatchJournal | None, record: PartitionRecord, offsets: dict[str, int],
+        batch: Batch | None = None,
+    ) -> None:  # fmt: skip
+        job, changes = self._job, {**effects.changes, PARTITION_RECORD_KEY: encode(record)}
+        changelog: list[Output] = [(key, value, NO_HEADERS) for key, value in changes.items()]
+        outputs = dict(effects.outputs)
+        if journal is not None:
+            outputs[job.journal] = [(self._journal_key, encode(journal), NO_HEADERS)]
+        end = await self._writer.commit(outputs, changelog, offsets)
+        # INVARIANT: merged_only_after_commit; nothing awaits between the commit and the end of the merge
+        self._reach("merging")
+        self._store.apply(changes, Checkpoint(end, now_ms()))
+        self.record = record
+        self._counters.batches += 1
+        if batch is not None:
+            job.handler.committed(batch, effects)
+
+    def _reach(self, point: Point) -> None:
+        if self._job.probe is not None:
+            self._job.probe.reached(self._partition, point)

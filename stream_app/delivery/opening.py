@@ -1,0 +1,209 @@
+"""Restore and resume: how a partition gets from a fence to the exact place where the last committed batch ended.
+
+Laws: nothing is read before the fence; the changelog is read to its end by position, because a log ends in a marker;
+the partition record is the truth about positions (delivery law 6); a partition never starts from somewhere else, it
+stops and names what is wrong (law 8).
+Reads the changelog, the group's offsets and the ends of the sources; writes the local store.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.journal import JOURNAL_SCHEMA_VERSION, PARTITION_RECORD_KEY, PartitionRecord, SourceCounters
+from stream_app.delivery.errors import PartitionStopped
+from stream_app.delivery.job import Job
+from stream_app.delivery.stores import Checkpoint, Store
+
+RESTORE_CHUNK = 2000
+SETTLE_TRIES = 10
+# Tombstones may be compacted away after delete.retention.ms (7 days): an older local store could miss an erase.
+STORE_MAX_AGE_MS = 3 * 24 * 3600 * 1000
+
+decode_record = msgspec.json.Decoder(PartitionRecord).decode
+
+
+@dataclass(slots=True)
+class Opened:
+    """Where the partition stands; ``fresh`` when its first record is still to be committed."""
+
+    record: PartitionRecord
+    restored_records: int
+    fresh: bool
+
+
+def now_ms() -> int:
+    """Return wall time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def restore_consumer(job: Job) -> AIOKafkaConsumer:
+    """Return a consumer that is assigned, never subscribed; it has the group id only to read committed offsets."""
+    return AIOKafkaConsumer(
+        group_id=job.name, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
+        max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100, **job.client,
+    )  # fmt: skip
+
+
+async def open_partition(
+    job: Job, partition: int, store: Store, warn: Callable[[str], None], progress: Callable[[int], None]
+) -> Opened:
+    """Bring the store to the changelog's end and return where to go on; PartitionStopped when it must not."""
+    consumer = restore_consumer(job)
+    try:
+        await consumer.start()
+        changelog = TopicPartition(job.changelog, partition)
+        sources = [TopicPartition(topic, partition) for topic in job.sources]
+        consumer.assign([changelog, *sources])
+        consumer.pause(*sources)
+        _check_counts(job, consumer)
+        restored = await _restore(consumer, changelog, store, warn, progress)
+        raw = store.get(PARTITION_RECORD_KEY)
+        if raw is None:
+            record = await _first_record(job, consumer, sources, store)
+        else:
+            record = _known_record(job, raw)
+            await _check_group(record, consumer, sources, warn)
+        await _check_sources(consumer, sources, record)
+        return Opened(record, restored, fresh=raw is None)
+    finally:
+        await asyncio.wait_for(consumer.stop(), 10)
+
+
+def _check_counts(job: Job, consumer: AIOKafkaConsumer) -> None:
+    for topic in (*job.sources, job.changelog):
+        count = len(consumer.partitions_for_topic(topic) or ())
+        if count and count != job.partitions:
+            raise PartitionStopped(
+                f"topic {topic} has {count} partitions, the application {job.partitions}",
+                "growing is a new prefix and a replay",
+            )
+
+
+async def _restore(
+    consumer: AIOKafkaConsumer, changelog: TopicPartition, store: Store,
+    warn: Callable[[str], None], progress: Callable[[int], None],
+) -> int:  # fmt: skip
+    begin = (await consumer.beginning_offsets([changelog]))[changelog]
+    end = (await consumer.end_offsets([changelog]))[changelog]
+    start, local = _local_base(store, end, warn), store.get(PARTITION_RECORD_KEY)
+    if start is None:
+        start, local = begin, None
+    consumer.seek(changelog, max(start, begin))
+    restored, seen_record = 0, False
+    # INVARIANT: restore_reads_to_the_end_position
+    while await consumer.position(changelog) < end:
+        rows = (await consumer.getmany(changelog, timeout_ms=200, max_records=RESTORE_CHUNK)).get(changelog, [])
+        seen_record = seen_record or any(row.key == PARTITION_RECORD_KEY for row in rows)
+        if rows:
+            store.load([(row.key, row.value) for row in rows], Checkpoint(rows[-1].offset + 1, now_ms()))
+        restored += len(rows)
+        progress(restored)
+        await asyncio.sleep(0)
+    if local is not None and not (seen_record and _same_epoch(local, store)):
+        warn("the local store is of another changelog: wiped, restoring from the start")
+        store.wipe()
+        return await _restore(consumer, changelog, store, warn, progress)
+    return restored
+
+
+def _local_base(store: Store, end: int, warn: Callable[[str], None]) -> int | None:
+    """Return the changelog offset to restore from on top of the local store, None for all of it (store empty)."""
+    checkpoint = store.checkpoint()
+    if checkpoint is None:
+        return None
+    if checkpoint.offset > end:
+        warn(f"the local store stands for offset {checkpoint.offset}, the changelog ends at {end}: wiped")
+    elif now_ms() - checkpoint.at > STORE_MAX_AGE_MS:
+        warn("the local store is older than tombstones are kept: wiped")
+    elif store.get(PARTITION_RECORD_KEY) is not None:
+        # one record back: the partition record itself, so that every tail shows of which epoch the changelog is
+        return checkpoint.offset - 1
+    store.wipe()
+    return None
+
+
+def _same_epoch(local: bytes, store: Store) -> bool:
+    raw = store.get(PARTITION_RECORD_KEY)
+    if raw is None:
+        return False
+    before, after = decode_record(local), decode_record(raw)
+    return before.store_id == after.store_id and before.seq <= after.seq
+
+
+async def _first_record(
+    job: Job, consumer: AIOKafkaConsumer, sources: list[TopicPartition], store: Store
+) -> PartitionRecord:
+    if next(store.scan(b""), None) is not None:
+        raise PartitionStopped("the changelog holds state but no partition record", "restore the changelog topic")
+    committed = await _group_offsets(consumer, sources)
+    if any(offset is not None for offset in committed.values()):
+        raise PartitionStopped(
+            f"the group has offsets {committed} but the changelog is empty",
+            "restore the changelog topic, or use a new app id",
+        )
+    at = await (consumer.beginning_offsets(sources) if job.start == "earliest" else consumer.end_offsets(sources))
+    positions = {source.topic: at[source] for source in sources}
+    counters = {topic: SourceCounters(start=offset) for topic, offset in positions.items()}
+    return PartitionRecord(
+        schema_version=JOURNAL_SCHEMA_VERSION, store_id=uuid.uuid4().hex, sources=positions, seq=0,
+        rulebook_version=job.handler.version(), clock=0, newest={}, counters=counters,
+    )  # fmt: skip
+
+
+def _known_record(job: Job, raw: bytes) -> PartitionRecord:
+    record = decode_record(raw)
+    if record.schema_version > JOURNAL_SCHEMA_VERSION:
+        raise PartitionStopped(
+            f"state of schema version {record.schema_version} is newer than this program knows", "upgrade this worker"
+        )
+    if set(record.sources) != set(job.sources):
+        raise PartitionStopped(
+            f"state was made from sources {sorted(record.sources)}, now {sorted(job.sources)}",
+            "start with the same sources, or replay under a new app id",
+        )
+    return record
+
+
+async def _group_offsets(consumer: AIOKafkaConsumer, sources: list[TopicPartition]) -> dict[str, int | None]:
+    return {source.topic: await consumer.committed(source) for source in sources}
+
+
+async def _check_group(
+    record: PartitionRecord, consumer: AIOKafkaConsumer, sources: list[TopicPartition], warn: Callable[[str], None]
+) -> None:
+    committed = await _group_offsets(consumer, sources)
+    for _ in range(SETTLE_TRIES):  # the group coordinator may show a transaction a moment after its markers
+        if all(offset in (None, record.sources[topic]) for topic, offset in committed.items()):
+            break
+        await asyncio.sleep(0.2)
+        committed = await _group_offsets(consumer, sources)
+    for topic, offset in committed.items():
+        if offset is None:
+            warn(f"the group's offset of {topic} is gone: going on from the partition record")
+        elif offset != record.sources[topic]:
+            raise PartitionStopped(
+                f"the group's offset of {topic} is {offset}, the partition record says {record.sources[topic]}",
+                f"somebody moved it: set it back to {record.sources[topic]} or delete it with the Kafka tools",
+            )
+
+
+async def _check_sources(consumer: AIOKafkaConsumer, sources: list[TopicPartition], record: PartitionRecord) -> None:
+    begin, end = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
+    for source in sources:
+        at = record.sources[source.topic]
+        if at < begin[source]:
+            raise PartitionStopped(
+                f"{source.topic}-{source.partition} lost offsets [{at}, {begin[source]}) before they were read",
+                f"`leadstream partition skip --from {at} --to {begin[source]}`",
+            )
+        if at > end[source]:
+            raise PartitionStopped(
+                f"{source.topic}-{source.partition} ends at {end[source]}, but {at} was read already",
+                "the log shrank: restore it, or replay under a new app id",
+            )

@@ -1,0 +1,207 @@
+"""One partition: fence, restore, then one batch after the other until it is told to stop.
+
+Laws: one task per Partition, ever (delivery law 2); a batch starts where the previous one of its source ended (law 1);
+nothing is merged before it is committed, nothing is read before it is merged.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError
+
+from schemas.journal import PartitionRecord
+from stream_app.delivery.batches import Batches
+from stream_app.delivery.errors import ChainBroken, PartitionStopped, fenced
+from stream_app.delivery.job import Job
+from stream_app.delivery.opening import open_partition
+from stream_app.delivery.probe import Point
+from stream_app.delivery.reader import SourceReader
+from stream_app.delivery.status import DeliveryCounters, PartitionPhase, PartitionStatus
+from stream_app.delivery.stores import Store
+from stream_app.delivery.transaction import TransactionalWriter
+
+log = logging.getLogger(__name__)
+
+FENCES_PER_MINUTE: Final = 3
+LONGEST_DELAY_SECONDS: Final = 10.0
+IDLE_WAIT_SECONDS: Final = 0.5
+RETRIED: Final = (KafkaError, OSError, TimeoutError)
+
+
+class Partition:
+    """Owns partition ``number`` of every source and output while it is open."""
+
+    def __init__(self, job: Job, number: int, counters: DeliveryCounters, leave: Callable[[str], NoReturn]) -> None:
+        self.number = number
+        self.phase: PartitionPhase = "idle"
+        self.why = ""
+        self._job = job
+        self._counters = counters
+        self._leave = leave
+        self._writer = TransactionalWriter(job, number)
+        self._reader = SourceReader(job, number)
+        self._store: Store | None = None
+        self._batches: Batches | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._restored = 0
+        self._fences: list[float] = []
+
+    # ------------------------------------------------------------------ told by Partitions
+    def start(self) -> None:
+        """Run in a task of its own; does nothing while one runs or the partition is stopped."""
+        # INVARIANT: one_task_per_partition
+        if self._task is None or self._task.done():
+            self._stopping = False
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"partition-{self.number}")
+
+    async def pause(self, limit_seconds: float) -> None:
+        """Finish the batch in flight and end the task; producer, reader and state stay if it ended by itself."""
+        task, self._stopping = self._task, True
+        if task is None:
+            return
+        self._reader.wake()
+        await asyncio.wait([task], timeout=limit_seconds if self.phase == "running" else 0.1)
+        cut = not task.done()
+        ends = asyncio.get_running_loop().time() + limit_seconds
+        while not task.done():  # one cancel is not enough: aiokafka's start and stop swallow CancelledError
+            task.cancel()
+            await asyncio.wait([task], timeout=0.2)
+            if asyncio.get_running_loop().time() > ends:
+                self._leave(f"partition {self.number}: its task does not end")
+        self._task = None
+        if cut:
+            await self.close()
+
+    async def close(self) -> None:
+        """Forget everything; the next open fences whatever was left behind."""
+        if self.phase != "stopped":
+            self._enter("closing")
+        self._batches = None
+        store, self._store = self._store, None
+        try:
+            await self._reader.stop()
+        except RETRIED as error:
+            log.warning("partition %d: reader did not stop cleanly: %r", self.number, error)
+        await self._writer.close()
+        if store is not None:
+            store.close()
+        self._reader = SourceReader(self._job, self.number)
+        if self.phase == "closing":
+            self._enter("idle")
+
+    # ------------------------------------------------------------------ its task
+    async def _run(self) -> None:
+        delay = 0.0
+        while not self._stopping:
+            try:
+                if self._batches is None:
+                    await self._open()
+                delay = 0.0
+                await self._work()
+            except ChainBroken as broken:
+                await self._reposition(broken)
+            except PartitionStopped as stop:
+                return await self._stop(stop)
+            except (OffsetOutOfRangeError, CorruptRecordException) as error:
+                return await self._stop(PartitionStopped(f"a source is damaged: {error!r}", "see docs/operations.md"))
+            except RETRIED as error:
+                delay = await self._recover(error, delay)
+            except Exception as error:
+                log.exception("partition %d: a bug in delivery", self.number)
+                return await self._stop(PartitionStopped(f"delivery raised {error!r}", "report it; restart the worker"))
+
+    async def _open(self) -> None:
+        job = self._job
+        self._enter("opening")
+        await self._writer.fence()
+        self._enter("restoring")
+        store = self._store = job.store(self.number)
+        opened = await open_partition(job, self.number, store, self._warn, self._progress)
+        await self._await_rulebook(opened.record)
+        self._counters.restored += opened.restored_records
+        batches = Batches(job, self.number, opened.record, store, self._writer, self._reader, self._counters)
+        if opened.fresh:
+            await batches.commit_first()
+        await self._reader.start(opened.record.sources)
+        self._batches = batches
+        log.info("partition %d: open, restored %d records", self.number, opened.restored_records)
+
+    async def _await_rulebook(self, record: PartitionRecord) -> None:
+        while self._job.handler.version() < record.rulebook_version:
+            self.why = f"waits for rulebook {record.rulebook_version}, knows {self._job.handler.version()}"
+            await asyncio.sleep(0.05)
+        self.why = ""
+
+    async def _work(self) -> None:
+        batches = self._batches
+        if batches is None:
+            return
+        self._enter("running")
+        while not self._stopping:
+            if not await batches.next():
+                self._reach("waiting")
+                await self._reader.wait(IDLE_WAIT_SECONDS)
+
+    async def _reposition(self, broken: ChainBroken) -> None:
+        self._counters.chain_breaks += 1
+        log.warning("partition %d: %s: reading again from the partition record", self.number, broken)
+        await self.close()
+
+    async def _recover(self, error: Exception, delay: float) -> float:
+        """Close and wait two heartbeats or more, so that a rebalance under way is heard before we fence anybody."""
+        now = asyncio.get_running_loop().time()
+        if fenced(error):
+            self._counters.fenced += 1
+            self._fences = [at for at in self._fences if now - at < 60] + [now]
+            if len(self._fences) >= FENCES_PER_MINUTE:
+                self._leave(f"partition {self.number}: fenced {FENCES_PER_MINUTE} times in a minute")
+        self._counters.reopened += 1
+        log.warning("partition %d: %s: opening again", self.number, "fenced" if fenced(error) else repr(error))
+        await self.close()
+        self.why = f"opens again after {error!r}"
+        await asyncio.sleep(max(delay, 2 * self._job.heartbeat_seconds))
+        return min(max(delay, 0.5) * 2, LONGEST_DELAY_SECONDS)
+
+    async def _stop(self, stop: PartitionStopped) -> None:
+        log.error("partition %d stopped: %s", self.number, stop)
+        self._enter("stopped")
+        await self.close()
+        self.why = str(stop)
+
+    # ------------------------------------------------------------------ what it says
+    @property
+    def stopped(self) -> bool:
+        """Whether it waits for a person."""
+        return self.phase == "stopped"
+
+    def committed(self) -> Store | None:
+        """Return the committed state, None unless it is complete."""
+        return self._store if self._batches is not None else None
+
+    def status(self) -> PartitionStatus:
+        """Return a snapshot."""
+        if self._batches is None:
+            return PartitionStatus(self.number, self.phase, self.why, restored_records=self._restored)
+        record = self._batches.record
+        return PartitionStatus(
+            self.number, self.phase, self.why, record.seq, record.clock, record.rulebook_version,
+            dict(record.sources), self._reader.lag(), dict(record.counters), self._restored,
+        )  # fmt: skip
+
+    def _enter(self, phase: PartitionPhase) -> None:
+        self.phase, self.why = phase, ""
+        if phase in ("idle", "opening", "restoring"):
+            self._reach(phase)
+
+    def _progress(self, restored: int) -> None:
+        self._restored = restored
+
+    def _warn(self, text: str) -> None:
+        log.warning("partition %d: %s", self.number, text)
+
+    def _reach(self, point: Point) -> None:
+        if self._job.probe is not None:
+            self._job.probe.reached(self.number, point)

@@ -1,0 +1,110 @@
+"""All partitions of this worker: opened, kept and closed as the group assigns them.
+
+Laws: a partition opens only when every source of its number is assigned here, else it stays idle and says so; one that
+is kept over a rebalance keeps producer, reader and state; one that is lost is closed before the group goes on without
+it.  Never opens anything inside a rebalance callback.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+from faust.types import TP
+
+from stream_app.delivery.handler import Committed
+from stream_app.delivery.job import Job
+from stream_app.delivery.partition import Partition
+from stream_app.delivery.status import DeliveryCounters, PartitionStatus
+from stream_app.delivery.stores import Store
+
+log = logging.getLogger(__name__)
+
+PAUSE_LIMIT_SECONDS: Final = 10.0
+EXIT_CANNOT_GO_ON: Final = 75
+
+
+def leave(why: str) -> NoReturn:
+    """End the process at once: what is open is decided by the next owner's fence."""
+    log.critical("leaving: %s", why)
+    logging.shutdown()
+    os._exit(EXIT_CANNOT_GO_ON)
+
+
+class Partitions:
+    """The partitions of one job on this worker; implements `status.PartitionsView`."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.sources: frozenset[str] = frozenset(job.sources)
+        self.counters = DeliveryCounters()
+        self.partition_count = job.partitions
+        self._open: dict[int, Partition] = {}
+        self._incomplete: dict[int, list[str]] = {}
+        self._lock = asyncio.Lock()
+        self._resuming: asyncio.Task[None] | None = None
+        self._consumer: Any = None
+
+    def bind(self, consumer: Any) -> None:
+        """Learn which Faust consumer keeps the membership."""
+        self._consumer = consumer
+
+    # ------------------------------------------------------------------ told by Faust
+    async def pause(self) -> None:
+        """Finish every batch in flight; called before the group revokes anything and before it is left."""
+        resuming, self._resuming = self._resuming, None
+        if resuming is not None:
+            resuming.cancel()
+            await asyncio.wait([resuming])
+        await asyncio.gather(*(partition.pause(PAUSE_LIMIT_SECONDS) for partition in self._open.values()))
+
+    def resume(self, assignment: set[TP]) -> None:
+        """Bring the partitions to what is assigned, in a task of its own."""
+        self.counters.rebalances += 1
+        self._resuming = asyncio.get_running_loop().create_task(self._resume(assignment))
+
+    async def _resume(self, assignment: set[TP]) -> None:
+        async with self._lock:
+            await self._consumer.pause_ours()
+            here: dict[int, set[str]] = {}
+            for tp in assignment:
+                if tp.topic in self.sources:
+                    here.setdefault(tp.partition, set()).add(tp.topic)
+            wanted = {number for number, topics in here.items() if topics == self.sources}
+            self._incomplete = {
+                number: sorted(self.sources - topics) for number, topics in here.items() if topics != self.sources
+            }
+            lost = [self._open.pop(number) for number in list(self._open) if number not in wanted]
+            await asyncio.gather(*(partition.close() for partition in lost))
+            for number in sorted(wanted):
+                if number not in self._open:
+                    self._open[number] = Partition(self.job, number, self.counters, leave)
+                if not self._open[number].stopped:
+                    self._open[number].start()
+
+    async def close(self) -> None:
+        """Close all partitions: the membership is over."""
+        await asyncio.gather(*(partition.close() for partition in self._open.values()))
+        self._open.clear()
+
+    # ------------------------------------------------------------------ what it shows
+    def stores(self) -> Iterator[Store]:
+        """Yield the committed stores that are complete."""
+        for partition in self._open.values():
+            store = partition.committed()
+            if store is not None:
+                yield store
+
+    def committed(self, partition: int) -> Committed | None:
+        """Return the committed state of a partition, None unless it is open here."""
+        held = self._open.get(partition)
+        return None if held is None else held.committed()
+
+    def statuses(self) -> list[PartitionStatus]:
+        """Return the status of every partition assigned to this worker, ascending."""
+        waiting = [
+            PartitionStatus(number, "idle", f"not assigned here: {', '.join(topics)}")
+            for number, topics in self._incomplete.items()
+        ]
+        return sorted([p.status() for p in self._open.values()] + waiting, key=lambda status: status.partition)

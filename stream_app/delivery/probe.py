@@ -1,0 +1,18 @@
+"""The seam through which a test sees, and ends, a worker in a chosen phase; costs one None check when off.
+
+Laws: a probe never changes what delivery does; it may end the process.
+"""
+
+from typing import Literal, Protocol
+
+Point = Literal[
+    "idle", "opening", "restoring", "waiting", "applying", "sending", "sent", "committing", "committed", "merging"
+]
+
+
+class Probe(Protocol):
+    """Told of every phase a partition enters."""
+
+    def reached(self, partition: int, point: Point) -> None:
+        """Learn that a partition has reached a point."""
+        ...

