@@ -23,6 +23,7 @@ from stream_app.settings import Settings, declared_topics, kafka_client_argument
 
 CLOSE_SECONDS: Final = 5.0
 TRANSACTION_MS: Final = 30_000
+REQUEST_MS: Final = 5_000  # how soon a missing topic is told; a fetch waits 0.5 s at most
 
 
 class Received(Protocol):
@@ -91,7 +92,7 @@ def config_consumer(settings: Settings) -> Consumer:
     """Return a reader without a group that never starts from somewhere else; to be started, assigned and sought."""
     consumer: Any = AIOKafkaConsumer(
         group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
-        **kafka_client_arguments(settings),
+        request_timeout_ms=REQUEST_MS, **kafka_client_arguments(settings),
     )  # fmt: skip
     return cast(Consumer, consumer)
 

@@ -7,13 +7,13 @@ log, list and time give the same plan.  Source: contract section 4, semantics S1
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileBody, Rule, RuleBody
 from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog, Kind, decode_key
-from stream_app.authoring.lint import Problem, lint_profile, lint_rule, pointer
+from stream_app.authoring.lint import Linted, Problem, lint_profile, lint_rule, pointer
 
 MAX_BODY_BYTES: Final = 262_144
 STORED: Final = ("id", "orgId", "createdAt", "updatedAt")  # what leadstream adds; taken back as it was given out
@@ -59,6 +59,25 @@ def plan_put(kind: Kind, log: ConfigLog, org_id: str, items: Sequence[object], a
     return Plan(tuple(putting.changes.values()), tuple(putting.problems))
 
 
+def lint_items(kind: Kind, items: Sequence[object]) -> tuple[Problem, ...]:
+    """Judge a list without knowing what exists; pointers begin with the item's index."""
+    return tuple(problem for index, item in enumerate(items) for problem in _placed(index, _lint(kind, item).problems))
+
+
+def _lint(kind: Kind, item: object) -> Linted[RuleBody] | Linted[ProfileBody]:
+    fields = _fields(item)
+    body = {name: value for name, value in fields.items() if name not in STORED} if fields else item
+    return lint_rule(body) if kind == "rule" else lint_profile(body)
+
+
+def _fields(item: object) -> dict[str, Any]:
+    return cast(dict[str, Any], item) if isinstance(item, dict) else {}
+
+
+def _placed(index: int, problems: Iterable[Problem]) -> list[Problem]:
+    return [replace(problem, pointer=pointer(index) + problem.pointer) for problem in problems]
+
+
 class _Putting:
     """One put under way."""
 
@@ -73,15 +92,11 @@ class _Putting:
 
     def take(self, index: int, item: object) -> None:
         """Plan one item, or note why not."""
-        fields: dict[str, Any] = cast(dict[str, Any], item) if isinstance(item, dict) else {}
-        body: object = {n: v for n, v in fields.items() if n not in STORED} if fields else cast(object, item)
-        linted = lint_rule(body) if self._kind == "rule" else lint_profile(body)
+        fields = _fields(item)
+        linted = _lint(self._kind, item)
         found = [*linted.problems, *self._foreign(fields)]
         key = None if linted.body is None else self._key(fields, linted.body, found)
-        self.problems += [
-            Problem(pointer(index) + problem.pointer, problem.code, problem.message, problem.severity)
-            for problem in found
-        ]
+        self.problems += _placed(index, found)
         if key is not None and linted.body is not None and not any(problem.severity == "error" for problem in found):
             self._plan(index, key, linted.body)
 

@@ -24,6 +24,11 @@ COMMANDS: Mapping[str, Row] = {
     "broker": Row(
         "stream_app.operations.broker_commands:broker", "Run a Kafka broker on this machine, without Docker."
     ),
+    "topics": Row("stream_app.operations.topics_commands:topics", "Declare, compare and create leadstream's topics."),
+    "rules": Row("stream_app.operations.authoring_commands:rules", "Write and read scoring rules."),
+    "profiles": Row("stream_app.operations.authoring_commands:profiles", "Write and read score profiles."),
+    "config": Row("stream_app.operations.authoring_commands:config", "Show and check the settings in force."),
+    "schemas": Row("stream_app.operations.schemas_commands:schemas", "Write and check the JSON Schemas."),
     "generate": Row("stream_app.operations.generate_commands:generate", "Send a made-up load of events and commands."),
 }
 
