@@ -5,6 +5,8 @@ A start before the log's beginning or beyond its end is moved into the log and r
 Reads the output topics; writes nothing, commits nothing.
 """
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -18,6 +20,9 @@ from stream_app.reading.positions import Positions
 
 POLL_RECORDS: Final = 2000
 POLL_MILLISECONDS: Final = 500
+QUIET_SECONDS: Final = 3.0
+PROOF_SECONDS: Final = 3.0
+STOP_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class KafkaFeed:
         self._partitions: list[Any] = [TopicPartition(topic, p) for topic in topics for p in range(partition_count)]
         self._topics = topics
         self._consumer: Any = None
+        self._heard = 0.0
 
     async def open(self, start: Start) -> Opened:
         """Connect, assign and seek."""
@@ -105,9 +111,10 @@ class KafkaFeed:
         return start.get((where.topic, where.partition), end)
 
     async def take(self) -> tuple[list[Passage], dict[tuple[str, int], int]]:
-        """Poll once."""
+        """Poll once; when nothing came for a while, ask whether the broker is there (a poll alone never says)."""
         consumer = self._consumer
         polled: Mapping[Any, list[Any]] = await consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=POLL_RECORDS)
+        await self._prove(bool(polled))
         passages = [
             Passage(where.topic, where.partition, r.offset, r.key or b"", r.value, r.timestamp)
             for where, records in polled.items()
@@ -115,8 +122,24 @@ class KafkaFeed:
         ]
         return passages, {(w.topic, w.partition): await consumer.position(w) for w in self._partitions}
 
+    async def _prove(self, heard: bool) -> None:
+        now = time.monotonic()
+        if heard:
+            self._heard = now
+        elif now - self._heard > QUIET_SECONDS:
+            async with asyncio.timeout(PROOF_SECONDS):
+                await self._consumer.end_offsets(self._partitions)
+            self._heard = time.monotonic()
+
     async def close(self) -> None:
-        """Stop the consumer."""
+        """Stop the consumer, within STOP_SECONDS."""
         consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await consumer.stop()
+        if consumer is None:
+            return
+        # aiokafka 0.14: when a fetch is in its retry pause, stop() lets that fetch's CancelledError out, as if we had
+        # been cancelled, and leaves the client open; a task of its own keeps the two apart.
+        stopping = asyncio.ensure_future(consumer.stop())
+        await asyncio.wait([stopping], timeout=STOP_SECONDS)
+        if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
+            stopping.cancel()
+            await asyncio.wait([asyncio.ensure_future(consumer._client.close())], timeout=STOP_SECONDS)
