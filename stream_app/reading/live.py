@@ -102,9 +102,9 @@ class Live:
             await asyncio.wait([task])
 
     def _followed(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or task.exception() is None:
+        if task is not self._task:
             return
-        logger.error("the live stream failed", exc_info=task.exception())
+        logger.error("the live stream ended", exc_info=None if task.cancelled() else task.exception())
         for subscription in self._all:
             subscription.tell(status("dropped", "the stream failed"), last=True)
 
