@@ -19,12 +19,15 @@ from stream_app.setting_values import EngagementTopics
 from topics.declarations import ENGAGEMENT, SCORE_CHANGED_DAYS, Topics, declare
 
 __all__ = [
-    "Effective", "EngagementTopics", "Setting", "Settings", "SettingsError", "declared_topics", "effective",
-    "kafka_client_arguments", "load_settings", "table", "unknown_variables", "variable_of",
+    "TOOL_VARIABLES", "Effective", "EngagementTopics", "Setting", "Settings", "SettingsError", "declared_topics",
+    "effective", "kafka_client_arguments", "load_settings", "table", "unknown_variables", "variable_of",
 ]  # fmt: skip
 
 VARIABLE_PREFIX: Final = "LEADSTREAM_"
 MASK: Final = "***"
+TOOL_VARIABLES: Final = frozenset(  # read by tools around the application, before or without its settings
+    VARIABLE_PREFIX + name for name in ("CACHE_DIR", "MAVEN_REPOSITORY", "PHASE_FILE", "CRASH")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def effective(command_line: Mapping[str, object], environ: Mapping[str, str], cw
 
 def unknown_variables(environ: Mapping[str, str], cwd: Path) -> list[str]:
     """Return the ``LEADSTREAM_`` variables of the environment and ``.env`` that are no setting: likely misspelt."""
-    known = set(map(variable_of, table()))
+    known = {*TOOL_VARIABLES, *map(variable_of, table())}
     return sorted(v for v in {*environ, *dotenv(cwd)} if v.startswith(VARIABLE_PREFIX) and v not in known)
 
 

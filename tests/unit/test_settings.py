@@ -143,7 +143,8 @@ def test_topics_follow_the_settings(tmp_path: Path) -> None:
 
 def test_misspelt_variables_are_told(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LEADSTREAM_PARTITION=3\nOTHER=1\n")
-    assert unknown_variables({"LEADSTREAM_APPID": "x", "LEADSTREAM_APP_ID": "x", "PATH": "/"}, tmp_path) == [
+    environ = {"LEADSTREAM_APPID": "x", "LEADSTREAM_APP_ID": "x", "LEADSTREAM_CACHE_DIR": "/", "PATH": "/"}
+    assert unknown_variables(environ, tmp_path) == [
         "LEADSTREAM_APPID", "LEADSTREAM_PARTITION",
     ]  # fmt: skip
 
