@@ -21,6 +21,7 @@ class Row(NamedTuple):
 
 
 COMMANDS: Mapping[str, Row] = {
+    "worker": Row("stream_app.operations.worker_commands:worker", "Run one member of the group until told to stop."),
     "broker": Row(
         "stream_app.operations.broker_commands:broker", "Run a Kafka broker on this machine, without Docker."
     ),

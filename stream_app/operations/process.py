@@ -9,12 +9,16 @@ import asyncio
 import gc
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import faust
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from mode import Service
+
+from stream_app.operations.topic_administration import check_topics
+from stream_app.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +50,35 @@ class BrokerAnswers(Service):
             finally:
                 await admin.close()
             return
+
+
+class TopicsChecked(Service):
+    """Starts when every topic is there with the right partition count; else the process ends with that sentence."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    async def on_start(self) -> None:
+        """Check once."""
+        await check_topics(self._settings)
+
+
+class WhenReady(Service):
+    """Calls back once, when the worker is ready for the first time; then freezes what start-up left behind."""
+
+    def __init__(self, app: Any, tell: Callable[[], None]) -> None:
+        super().__init__()
+        self._app, self._tell = app, tell
+
+    @Service.task
+    async def _wait(self) -> None:
+        while not self.should_stop:
+            if self._app.why_not() is None:
+                tune_collector()
+                self._tell()
+                return
+            await self.sleep(0.05)
 
 
 def tune_collector() -> None:

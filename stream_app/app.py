@@ -1,0 +1,186 @@
+"""create_app: the one place that binds topics, tables, handler and services into a Faust application.
+
+Laws: nothing happens at import, and two apps can be constructed in one process; what flows where is one readable call,
+the ``Job``.  Reads settings; starts nothing.
+"""
+
+from functools import partial
+from typing import Any
+
+from mode import Service
+
+from stream_app.authoring.follower import ConfigFollower
+from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Job, Probe, Store, Work
+from stream_app.delivery.rocks import RocksStore
+from stream_app.delivery.stores import MemoryStore
+from stream_app.processing.handler import ScoringHandler
+from stream_app.reading.contacts import ContactQueries
+from stream_app.reading.live import Live
+from stream_app.reading.output_feed import KafkaFeed
+from stream_app.reading.recent_awards import RecentAwards
+from stream_app.settings import Settings, declared_topics, kafka_client_arguments
+from stream_app.web.authentication import Keys
+from stream_app.web.metrics import create_registry
+from stream_app.web.routes import create_web
+from stream_app.web.server import WebServer
+
+DEAD_LETTER_BATCH_BYTES = 4_000_000
+
+
+class Announcing:
+    """A Handler that tells the reading side what has been committed, after it is readable."""
+
+    def __init__(self, handler: Handler, recent: RecentAwards) -> None:
+        self._handler, self._recent = handler, recent
+
+    def begin(self, batch: Batch, committed: Committed) -> Work:
+        """Start a batch."""
+        return self._handler.begin(batch, committed)
+
+    def version(self) -> int:
+        """Return the newest rulebook version known."""
+        return self._handler.version()
+
+    def needs_sweep(self, before: int, now: int) -> bool:
+        """Tell whether a change of rules moves contacts without input."""
+        return self._handler.needs_sweep(before, now)
+
+    def next_due(self, committed: Committed) -> int | None:
+        """Return the earliest due time."""
+        return self._handler.next_due(committed)
+
+    def committed(self, batch: Batch, effects: Effects) -> None:
+        """Pass a committed batch on to those who show it."""
+        self._handler.committed(batch, effects)
+        self._recent.observe(batch.partition, batch.seq, effects.outputs)
+
+
+class FollowConfig(Service):
+    """Keeps the rulebook current; starts when what was in ``config`` is read, so that no record misses a rule."""
+
+    def __init__(self, follower: ConfigFollower) -> None:
+        super().__init__()
+        self._follower = follower
+
+    async def on_start(self) -> None:
+        """Follow, and wait until the end of the log is read."""
+        await self._follower.start()
+        await self._follower.caught_up()
+
+    async def on_stop(self) -> None:
+        """End following."""
+        await self._follower.stop()
+
+
+class LeadstreamApp(ExactlyOnceApp):
+    """The application with what starts beside it: ``web`` before the broker answers, ``config`` after."""
+
+    web_server: WebServer
+    config: FollowConfig
+    follower: ConfigFollower
+
+    def why_not(self) -> str | None:
+        """Return why this worker cannot do its work, None when it can (``/ready``)."""
+        if self.follower.trouble is not None:
+            return self.follower.trouble
+        if not self.partitions.counters.rebalances or self.rebalancing:
+            return "The worker has not joined its group yet."
+        waiting = [status for status in self.partitions.statuses() if status.phase != "running"]
+        if waiting:
+            return "; ".join(f"partition {s.partition} is {s.phase}{': ' + s.why if s.why else ''}" for s in waiting)
+        return None
+
+
+def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamApp:
+    """Return the application for these settings; `operations.process.run` runs it."""
+    topics, client = declared_topics(settings), kafka_client_arguments(settings)
+    follower, recent = ConfigFollower(settings), RecentAwards(topics.score_changed.name)
+    scoring = ScoringHandler(
+        partitions=settings.partitions,
+        engagement=[*(spec.name for spec in topics.keyed), topics.rekeyed.name],
+        contacts=topics.contacts.name,
+        commands=topics.commands.name,
+        score_changed=topics.score_changed.name,
+        threshold_crossed=topics.threshold_crossed.name,
+        dead_letters=topics.dead_letters.name,
+        rulebooks=follower,
+        dedupe_ids=settings.dedupe_ids,
+        max_record_bytes=settings.max_record_bytes,
+        max_lateness_days=settings.max_lateness_days,
+        headers=settings.headers,
+    )
+    job = Job(
+        name=settings.app_id,
+        sources=tuple(spec.name for spec in topics.sources),
+        changelog=topics.changelog.name,
+        journal=topics.journal.name,
+        partitions=settings.partitions,
+        handler=Announcing(scoring, recent),
+        client=client,
+        store=partial(_open_store, settings),
+        start=settings.start,
+        clock_mode=settings.clock,
+        max_batch_records=settings.max_batch_records,
+        heartbeat_seconds=settings.session_timeout_seconds / 6,
+        compression="lz4",
+        wide_topics={topics.dead_letters.name: DEAD_LETTER_BATCH_BYTES},
+        probe=probe,
+    )
+    app = LeadstreamApp(
+        job,
+        table="contacts",
+        broker=str(settings.bootstrap_servers),
+        data_dir=settings.data_dir,
+        url=settings.advertised_url,
+        session_timeout_seconds=settings.session_timeout_seconds,
+        instance_id=settings.instance_id,
+        **_credentials(client),
+    )
+    app.follower, app.config = follower, FollowConfig(follower)
+    app.web_server = _web(settings, app, recent, follower)
+    return app
+
+
+def _open_store(settings: Settings, partition: int) -> Store:
+    if settings.store == "memory":
+        return MemoryStore()
+    return RocksStore(settings.data_dir / "state" / settings.app_id / str(partition))
+
+
+def _credentials(client: dict[str, Any]) -> dict[str, Any]:
+    """Return Faust's broker_credentials for the same servers and security as every other client."""
+    import faust
+    from faust.types.auth import SASLMechanism
+
+    protocol, context = client["security_protocol"], client.get("ssl_context")
+    if protocol == "PLAINTEXT":
+        return {}
+    if protocol == "SSL":
+        return {"broker_credentials": faust.SSLCredentials(context)}
+    sasl = faust.SASLCredentials(
+        mechanism=SASLMechanism(client["sasl_mechanism"]),
+        username=client["sasl_plain_username"],
+        password=client["sasl_plain_password"],
+        ssl_context=context,
+    )
+    sasl.protocol = faust.auth.AuthProtocol(protocol)
+    return {"broker_credentials": sasl}
+
+
+def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower: ConfigFollower) -> WebServer:
+    topics, client = declared_topics(settings), kafka_client_arguments(settings)
+    shown = {topics.score_changed.name: "score-changed", topics.threshold_crossed.name: "threshold-crossed"}
+    live = Live(lambda: KafkaFeed(client, list(shown), settings.partitions), shown, settings.partitions)
+    queries = ContactQueries(
+        app.partitions, recent, rule_name=lambda org, rule: follower.current().rule_name(org, rule)
+    )
+    application = create_web(
+        settings=settings,
+        keys=Keys(settings.root_key),
+        partitions=app.partitions,
+        contacts=queries,
+        live=live,
+        readiness=app,
+        registry=create_registry(app.partitions),
+    )
+    return WebServer(application, settings.web_bind, settings.web_port)

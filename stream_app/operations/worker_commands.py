@@ -1,0 +1,54 @@
+"""`leadstream worker`: one member of the group, until a signal.
+
+Laws: the web view answers before the broker does; a missing topic or a wrong count ends the start with a sentence;
+ends by SIGTERM within 15 s with exit code 0.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stream_app.operations.command_settings import with_settings
+from stream_app.settings import Settings, kafka_client_arguments
+
+WORKER_SETTINGS = (
+    "partitions", "engagement_topics", "start", "web_bind", "web_port", "advertised_url", "instance_id", "data_dir",
+    "store", "log_format", "log_level",
+)  # fmt: skip
+
+
+@click.command()
+@with_settings(*WORKER_SETTINGS)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line when ready.")
+def worker(settings: Settings, as_json: bool) -> None:
+    """Score events until told to stop."""
+    kafka_client_arguments(settings)
+    run_worker(settings, announce=_print_ready if as_json else None)
+
+
+def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] = ()) -> None:
+    """Run a worker in this process; ``announce(settings, url)`` is called once when it is ready, see `also`."""
+    from stream_app.app import create_app
+    from stream_app.operations.log_format import set_up_logging
+    from stream_app.operations.phases import probe_from
+    from stream_app.operations.process import BrokerAnswers, TopicsChecked, WhenReady, run
+
+    set_up_logging(settings.log_format, settings.log_level)
+    Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
+    app = create_app(settings, probe=probe_from(os.environ))
+    services = [
+        app.web_server,
+        BrokerAnswers(kafka_client_arguments(settings)),
+        TopicsChecked(settings),
+        app.config,
+        WhenReady(app, lambda: announce(settings, app.web_server.url) if announce else None),
+        *(make(app) for make in also),
+    ]
+    run(app, services)
+
+
+def _print_ready(settings: Settings, url: str) -> None:
+    click.echo(json.dumps({"url": url, "bootstrapServers": settings.bootstrap_servers}))
