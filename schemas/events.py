@@ -1,10 +1,11 @@
-"""Inputs that flow: engagement events, contact attributes and commands, as senders write them and as leadstream reads them.
+"""Inputs that flow: engagement events, contact attributes and commands, as sent and as leadstream reads them.
 
 Laws: ``*Wire`` structs are the tolerant shapes that bytes decode to (unknown fields ignored, ids may be JSON integers);
 the structs without that ending are validated: ids are text, times are milliseconds of the Unix epoch, UTC.
 Only ``stream_app.processing.codec`` turns one into the other.  Source: contract section 2.
 """
 
+import re
 from typing import Any, Final, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ TAG_PROPERTY: Final = "tagName"
 MANUAL: Final = "manual"
 COMMAND_KINDS: Final = ("adjust", "set", "tag", "untag", "reset", "enrol")
 
-type_pattern: Final = r"[a-z][a-z0-9_]{0,63}"
+valid_type: Final = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 
 Properties = dict[str, Any]
 

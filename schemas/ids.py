@@ -19,6 +19,23 @@ valid_id = _ID.fullmatch
 valid_org = _ORG.fullmatch
 
 
+def text_id(value: str | int) -> str:
+    """Return an id as text (an integer becomes its decimal text); ValueError when it is none."""
+    if type(value) is int:
+        value = str(value)
+    if isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARACTERS and (value.isprintable() or valid_id(value)):
+        return value
+    raise ValueError("an id has 1-128 characters and no control characters")
+
+
+def text_org(value: str | int) -> str:
+    """Return an org id as text; ValueError when it is none."""
+    text = text_id(value)
+    if valid_org(text) is None:
+        raise ValueError("an org id is [A-Za-z0-9_-]{1,64}")
+    return text
+
+
 def contact_key(org_id: str, contact_id: str) -> bytes:
     """Return the record key of a contact: UTF-8 ``orgId:contactId`` (contract section 1)."""
     return f"{org_id}:{contact_id}".encode()

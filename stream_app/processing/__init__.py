@@ -1,1 +1,1 @@
-"""Where scoring and delivery meet: bytes to schemas, state sections, the handler of a batch."""
+"""Where delivery and scoring meet: bytes to schemas, sections of state, the Handler, dead letters."""

@@ -1,0 +1,104 @@
+"""Sections of contacts between the store's bytes and the core's Contact (schemas/state, decision 0002).
+
+Laws: only changed sections are written, told by identity; a section that would be empty is deleted; an erased contact
+leaves no record behind, whatever the window setting was when they were written.
+Reads ``Committed``; writes into a dict of changes.
+"""
+
+from typing import Final
+
+import msgspec
+
+from schemas.state import (
+    COMMANDS,
+    CORE,
+    FACTS,
+    HAS_COMMANDS,
+    HAS_FACTS,
+    SCHEMA_VERSION,
+    SEGMENT,
+    SEPARATOR,
+    Core,
+    Facts,
+)  # fmt: skip
+from stream_app.delivery.handler import Committed
+from stream_app.scoring.contact import NO_FACTS, Contact
+from stream_app.scoring.dedupe import SEGMENT_BYTES, segments_kept
+
+CORE_SUFFIX: Final = SEPARATOR + CORE
+FACTS_SUFFIX: Final = SEPARATOR + FACTS
+COMMANDS_SUFFIX: Final = SEPARATOR + COMMANDS
+SEGMENT_SUFFIX: Final = SEPARATOR + SEGMENT
+
+Changes = dict[bytes, bytes | None]
+
+_decode_core: Final = msgspec.msgpack.Decoder(Core).decode
+_decode_facts: Final = msgspec.msgpack.Decoder(Facts).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class NewerState(Exception):
+    """A record of state that a newer program wrote: this one must not go on (delivery law 8)."""
+
+
+def load(committed: Committed, key: bytes, window: int) -> Contact | None:
+    """Return core and remembered segments of a contact, None when it is unknown; `complete` adds the rest."""
+    data = committed.get(key + CORE_SUFFIX)
+    if data is None:
+        return None
+    core = _decode_core(data)
+    if core.schema_version > SCHEMA_VERSION:
+        raise NewerState(f"{key!r} has state of version {core.schema_version}, this program knows {SCHEMA_VERSION}")
+    if not core.segments:
+        return Contact(core)
+    numbers = range(max(0, core.segments - segments_kept(window)), core.segments)
+    return Contact(core, b"".join(committed.get(_segment(key, number)) or b"" for number in numbers))
+
+
+def complete(committed: Committed, key: bytes, contact: Contact) -> Contact:
+    """Return a loaded contact with its commands and facts."""
+    has = contact.core.has
+    commands = committed.get(key + COMMANDS_SUFFIX) if has & HAS_COMMANDS else None
+    facts = committed.get(key + FACTS_SUFFIX) if has & HAS_FACTS else None
+    return Contact(contact.core, contact.older, commands or b"", _decode_facts(facts) if facts else NO_FACTS)
+
+
+def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) -> None:
+    """Write what changed between two states of a contact."""
+    core = after.core
+    if before is None:
+        before = _NOTHING
+    if core is not before.core:
+        changes[key + CORE_SUFFIX] = _encode(core)
+    if core.segments != before.core.segments:
+        _store_segments(key, before, after, changes)
+    if after.commands is not before.commands:
+        changes[key + COMMANDS_SUFFIX] = after.commands or None
+    if after.facts is not before.facts:
+        changes[key + FACTS_SUFFIX] = _encode(after.facts) if core.has & HAS_FACTS else None
+
+
+def erase(committed: Committed, key: bytes, stored: Contact, changes: Changes) -> None:
+    """Delete every record of a contact as it is stored; scans its segments one by one."""
+    names = [SEGMENT_SUFFIX + b"%d" % number for number in range(stored.core.segments)]
+    for suffix in (CORE_SUFFIX, COMMANDS_SUFFIX, FACTS_SUFFIX, *names):
+        if committed.get(key + suffix) is not None:
+            changes[key + suffix] = None
+
+
+def _store_segments(key: bytes, before: Contact, after: Contact, changes: Changes) -> None:
+    """Write new segments that are still remembered, delete those that no longer are."""
+    total, had = after.core.segments, before.core.segments
+    first = total - len(after.older) // SEGMENT_BYTES
+    for number in range(had - len(before.older) // SEGMENT_BYTES, min(first, had)):
+        changes[_segment(key, number)] = None
+    for number in range(max(first, had), total):
+        start = (number - first) * SEGMENT_BYTES
+        changes[_segment(key, number)] = after.older[start : start + SEGMENT_BYTES]
+
+
+def _segment(key: bytes, number: int) -> bytes:
+    return key + SEGMENT_SUFFIX + b"%d" % number
+
+
+_NOTHING: Final = Contact(Core(SCHEMA_VERSION, 0, 0, 0, {}, {}))

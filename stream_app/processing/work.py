@@ -1,0 +1,190 @@
+"""One batch being worked on: contacts in an overlay over committed state, outputs in order.
+
+Laws: every record ends in exactly one outcome; a contact is loaded at its first record and written at the end, once;
+before each record the clock advances to what the journal says (schemas.journal.BatchJournal).
+Reads ``Committed``; writes the Effects.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from schemas.events import Command, ContactAttributes, EngagementEvent, Erase, Rejected
+from schemas.ids import split_contact_key
+from schemas.outputs import ScoreChanged, ThresholdCrossed
+from stream_app.delivery.handler import Batch, Committed, Effects, Outcomes, Output, Record
+from stream_app.processing import sections
+from stream_app.processing.codec import Codec
+from stream_app.processing.dead_letters import dead_letter
+from stream_app.processing.output_headers import MINIMAL, NO_HEADERS, HeaderStyle, cloudevents
+from stream_app.scoring.contact import Contact
+from stream_app.scoring.decide import Input, decide, needs_all
+from stream_app.scoring.decision import Decision
+from stream_app.scoring.rulebook import Rulebook
+
+Role = Literal["engagement", "contacts", "commands"]
+
+Reader = Callable[[Record, int, "Entry | None"], EngagementEvent | ContactAttributes | Erase | Command | Rejected]
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all batches of one Handler share: its codec, topic names and settings; ``roles`` by source topic."""
+
+    codec: Codec
+    roles: Mapping[str, Role]
+    score_changed: str
+    threshold_crossed: str
+    dead_letters: str
+    dedupe_ids: int
+    headers: HeaderStyle
+
+
+class Entry:
+    """A contact in the overlay: as it is ``stored`` and as it is now; None is unknown.
+
+    ``complete`` tells whether both have all sections; ``erased`` that an order to erase came in between.
+    """
+
+    __slots__ = ("complete", "contact", "contact_id", "erased", "org_id", "stored")
+
+    def __init__(self, org_id: str, contact_id: str, stored: Contact | None) -> None:
+        self.org_id = org_id
+        self.contact_id = contact_id
+        self.stored = stored
+        self.contact = stored
+        self.complete = stored is None
+        self.erased = False
+
+
+class Work:
+    """Implements ``stream_app.delivery.handler.Work``; ``capped`` counts rules that matched beyond their cap (S12)."""
+
+    def __init__(self, plan: Plan, batch: Batch, committed: Committed, rulebook: Rulebook) -> None:
+        self.clock = batch.clock
+        self.capped = 0
+        self._plan = plan
+        self._batch = batch
+        self._committed = committed
+        self._rulebook = rulebook
+        self._overlay: dict[bytes | None, Entry] = {}
+        self._outcomes = Outcomes()
+        self._scores: list[Output] = []
+        self._crossings: list[Output] = []
+        self._dead: list[Output] = []
+
+    def apply(self, source: str, records: Iterable[Record]) -> None:
+        """Apply a slice of records of one source topic, in order."""
+        batch, overlay = self._batch, self._overlay
+        read, partition, origin = self._reader(source), batch.partition, f"{source}-{batch.partition}-"
+        wall, ceiling = batch.clock_mode == "wall", batch.ceiling
+        for record in records:
+            key = record.key
+            if wall:
+                now = record.timestamp
+                if now > self.clock:
+                    self.clock = now if ceiling is None else max(self.clock, min(now, ceiling))
+            entry = overlay.get(key) or self._load(key)
+            given = read(record, partition, entry)
+            if isinstance(given, Rejected):
+                self._bury(source, record, given)
+                continue
+            if not wall and isinstance(given, EngagementEvent):
+                self.clock = max(self.clock, given.occurred_at)
+            if entry is None:
+                entry = overlay[key] = Entry(given.org_id, given.contact_id, None)
+            rejected = self._decide(key or b"", entry, given, f"{origin}{record.offset}")
+            if rejected is not None:
+                self._bury(source, record, rejected)
+
+    def due(self, until: int, limit: int) -> int:
+        """Return 0: so far nothing falls due."""
+        return 0
+
+    def sweep(self, after: bytes, limit: int) -> bytes | None:
+        """Return None: so far no change of rules moves contacts without input."""
+        return None
+
+    def finish(self) -> Effects:
+        """Return everything that the batch does."""
+        changes: sections.Changes = {}
+        for key, entry in self._overlay.items():
+            contact, stored = entry.contact, entry.stored
+            if key is None or contact is stored:
+                continue
+            if entry.erased and stored is not None:
+                sections.erase(self._committed, key, stored, changes)
+                stored = None
+            if contact is not None:
+                sections.store(key, stored, contact, changes)
+        plan = self._plan
+        outputs = {
+            plan.score_changed: self._scores,
+            plan.threshold_crossed: self._crossings,
+            plan.dead_letters: self._dead,
+        }
+        return Effects({topic: records for topic, records in outputs.items() if records}, changes, self._outcomes)
+
+    def _reader(self, source: str) -> Reader:
+        codec, role = self._plan.codec, self._plan.roles[source]
+        return codec.event if role == "engagement" else codec.command if role == "commands" else codec.attributes
+
+    def _load(self, key: bytes | None) -> Entry | None:
+        """Put a known contact into the overlay; None for an unknown one, and for no key."""
+        if key is None:
+            return None
+        contact = sections.load(self._committed, key, self._plan.dedupe_ids)
+        if contact is None:
+            return None
+        entry = self._overlay[key] = Entry(*split_contact_key(key), contact)
+        return entry
+
+    def _decide(self, key: bytes, entry: Entry, given: Input, origin: str) -> Rejected | None:
+        """Let one input act on its contact; return why it was rejected after all."""
+        if not entry.complete and needs_all(given):
+            self._complete(key, entry)
+        decision = decide(entry.contact, given, self._rulebook, self.clock, origin, self._plan.dedupe_ids)
+        entry.contact = decision.contact
+        outcome = decision.outcome
+        if outcome == "applied":
+            self._outcomes.applied += 1
+            self._collect(key, entry, decision)
+        elif outcome == "no_effect":
+            self._outcomes.no_effect += 1
+        elif outcome == "duplicate":
+            self._outcomes.duplicate += 1
+        self.capped += decision.capped
+        return decision.rejected
+
+    def _complete(self, key: bytes, entry: Entry) -> None:
+        """Load commands and facts, into both states: neither has changed them yet."""
+        if entry.stored is not None and entry.contact is not None:
+            full = sections.complete(self._committed, key, entry.stored)
+            entry.contact = (
+                full
+                if entry.contact is entry.stored
+                else Contact(entry.contact.core, entry.contact.older, full.commands, full.facts)
+            )
+            entry.stored = full
+        entry.complete = True
+
+    def _collect(self, key: bytes, entry: Entry, decision: Decision) -> None:
+        cloud = self._plan.headers == "cloudevents"
+        for output in decision.outputs:
+            if isinstance(output, ScoreChanged):
+                headers = cloudevents(output, "score-changed", key) if cloud else MINIMAL
+                self._scores.append((key, _encode(output), headers))
+            elif isinstance(output, ThresholdCrossed):
+                headers = cloudevents(output, "threshold-crossed", key) if cloud else MINIMAL
+                self._crossings.append((key, _encode(output), headers))
+            else:
+                self._scores.append((key, None, NO_HEADERS))
+                entry.erased = True
+
+    def _bury(self, source: str, record: Record, rejected: Rejected) -> None:
+        self._outcomes.dead_letter += 1
+        self._dead.append(dead_letter(source, self._batch.partition, record, rejected))

@@ -1,0 +1,95 @@
+"""The fold: one input of one contact becomes a Decision (S1).
+
+Laws: pure; the same arguments give the same Decision, and ids in outputs come from ``origin``, never from dice; what
+did not change in the contact is the same object afterwards.
+"""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from schemas.events import TAG_ADDED, Command, ContactAttributes, EngagementEvent, Erase
+from schemas.outputs import EventCause
+from schemas.state import SCHEMA_VERSION, Core, Facts
+from schemas.times import format_time
+from stream_app.scoring.commands import decide_command
+from stream_app.scoring.contact import Contact, new_contact, with_facts
+from stream_app.scoring.decision import Decision, Erased
+from stream_app.scoring.dedupe import id_hash, remember, seen
+from stream_app.scoring.filters import same
+from stream_app.scoring.ledger import Occasion, Output, pay, rule_awards
+from stream_app.scoring.rulebook import Rulebook
+from stream_app.scoring.tags import tag_of, with_tag
+
+Input = EngagementEvent | ContactAttributes | Erase | Command
+
+DEDUPE_IDS: Final = 256
+NO_OUTPUTS: Final[Sequence[Output]] = ()
+
+
+def needs_all(given: Input) -> bool:
+    """Tell whether an input needs the contact's commands and facts, or core and segments will do."""
+    return type(given) is not EngagementEvent or given.type == TAG_ADDED
+
+
+def decide(
+    contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int = DEDUPE_IDS
+) -> Decision:
+    """Return everything that one input does.
+
+    ``contact`` is None for an unknown one; ``clock`` is milliseconds; ``origin`` is ``<topic>-<partition>-<offset>``;
+    ``window`` the number of event ids that are remembered (S4).
+    """
+    match given:
+        case EngagementEvent():
+            return _event(contact or new_contact(clock), given, rulebook, origin, window)
+        case Command():
+            return decide_command(contact, given, rulebook, clock, origin)
+        case ContactAttributes():
+            return _attributes(contact or new_contact(clock), given)
+        case Erase():
+            return Decision("no_effect", None) if contact is None else Decision("applied", None, (Erased(),))
+        case _:
+            assert_never(given)
+
+
+def _event(contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin: str, window: int) -> Decision:
+    core, older = contact.core, contact.older
+    recent, filled = core.recent, 0
+    if event.event_id is not None:
+        digest = id_hash(event.event_id)
+        if (digest in recent or digest in older) and seen(older, recent, digest, window):
+            return Decision("duplicate", contact)
+        older, recent, filled = remember(older, recent, digest, window)
+    org = rulebook.org(event.org_id)
+    rules, facts = org.by_type.get(event.type), contact.facts
+    if event.type == TAG_ADDED:
+        tag = tag_of(event.properties)
+        if tag is None or tag in facts.tags:
+            rules = None
+        else:
+            facts = with_tag(facts, tag)
+    core = Core(
+        core.schema_version, core.born_at, max(core.last_at, event.occurred_at), core.log_id, core.profiles, core.fires,
+        recent, core.segments + filled, core.has,
+    )  # fmt: skip
+    outputs, capped = NO_OUTPUTS, 0
+    if rules is not None:
+        firing, capped = rules.firing(event.properties, event.site_id, core.fires)
+        if firing:
+            occasion = Occasion(
+                origin, event.org_id, event.site_id, event.contact_id, EventCause(event.event_id, event.type),
+                format_time(event.occurred_at), rulebook.version,
+            )  # fmt: skip
+            core, outputs = pay(core, rule_awards(firing, core.log_id), org, occasion)
+    after = Contact(core, older, contact.commands, contact.facts)
+    if facts is not contact.facts:
+        return Decision("applied", with_facts(after, facts), outputs, capped)
+    return Decision("applied" if outputs else "no_effect", after, outputs, capped)
+
+
+def _attributes(contact: Contact, given: ContactAttributes) -> Decision:
+    """Replace the attributes (contract section 2); the newest to arrive is in force."""
+    old = contact.facts
+    facts = Facts(SCHEMA_VERSION, given.email, old.tags, given.attributes, given.updated_at)
+    changed = given.email != old.email or not same(given.attributes, old.attributes)
+    return Decision("applied" if changed else "no_effect", with_facts(contact, facts))
