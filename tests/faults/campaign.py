@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.faults.harness import REFERENCE_WORKER, WORKER, Deployment, JournalWatcher, Options
 from tests.faults.injections import Injection, Injector, Step, plan
-from tests.faults.loader import Load, Sender
+from tests.faults.loader import Load, Sender, edited_records, write_config
 from tests.faults.logs import read_logs
 from tests.faults.oracle import check
 from tests.faults.verdict import Verdict
@@ -86,6 +86,7 @@ class Campaign:
         self.deployment = Deployment(folder, options)
         self.report = Report(options, seed, events)
         self.load = Load(seed, events, int(time.time() * 1000))
+        self.edit_rules = options.command != REFERENCE_WORKER  # which reads the rules once
 
     def run(self, steps: list[Step]) -> Report:
         """Start everything, inject every step under load, catch up, end the workers, ask the oracle."""
@@ -117,6 +118,8 @@ class Campaign:
             slower = max(0.7, (time.monotonic() - begun) / passed) if done else 1
             left = (self.load.events - self.load.number) * RECORDS_PER_EVENT
             sender.per_second = max(5.0, left / (ahead * slower * MARGIN))
+            if self.edit_rules:
+                write_config(self.deployment.kafka.bootstrap, self.report.options.prefix, edited_records(done))
             before = len(self.report.injections)
             injector.run(step, self.report.injections)
             for injection in self.report.injections[before:]:

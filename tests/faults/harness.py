@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from schemas.journal import BatchJournal
 from stream_app.operations.broker import EmbeddedKafka
-from tests.faults.loader import write_config
+from tests.faults.loader import config_records, write_config
 from tests.faults.logs import SOURCE_ROLES, Place
 
 ROOT = Path(__file__).parents[2]
@@ -158,7 +158,7 @@ class Deployment:
             "PYTHONPATH": str(ROOT),
         }  # fmt: skip
         subprocess.run(TOPICS, env=self.environ, check=True, cwd=self.folder, timeout=120)
-        write_config(self.kafka.bootstrap, options.prefix)
+        write_config(self.kafka.bootstrap, options.prefix, config_records())
         for number in range(options.workers):
             identity = {"LEADSTREAM_INSTANCE_ID": f"worker-{number}"} if options.static else {}
             home = self.folder / f"worker-{number}"

@@ -55,6 +55,20 @@ def config_records() -> list[tuple[bytes, bytes | None]]:
     return made
 
 
+def edited_records(number: int) -> list[tuple[bytes, bytes | None]]:
+    """The n-th edit of the rules: other points, a rule switched on or off, a cap moved, one deleted, one made."""
+    edits = (
+        RULES[0] | {"points": number % 5 + 1}, RULES[1] | {"maxPerContact": 2 + number * 7 % 60},
+        RULES[8] | {"active": number % 3 == 0, "points": 3}, RULES[9] | {"name": f"Reads, edition {number}"},
+    )  # fmt: skip
+    org = ORGS[number % 2]
+    stamped = {"orgId": org, "createdAt": STAMP, "updatedAt": STAMP}
+    made = {f"rule:{org}:{rule['id']}".encode(): json.dumps(rule | stamped).encode() for rule in edits}
+    new = {"id": 100 + number, "name": "New", "eventType": "webinar_seen", "points": number + 1, **stamped}
+    gone = f"rule:{org}:{98 + number}".encode()
+    return [*made.items(), (f"rule:{org}:{100 + number}".encode(), json.dumps(new).encode()), (gone, None)]
+
+
 EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *[("email_delivered", {})] * 6,
     *[("email_open", {"mail": "m1"})] * 5,
@@ -217,9 +231,9 @@ def make_producer(bootstrap: str) -> Producer:
     )  # fmt: skip
 
 
-def write_config(bootstrap: str, prefix: str) -> None:
+def write_config(bootstrap: str, prefix: str, records: list[tuple[bytes, bytes | None]]) -> None:
     producer = make_producer(bootstrap)
-    for key, value in config_records():
+    for key, value in records:
         producer.produce(f"{prefix}.config", value, key, partition=0)
     if producer.flush(60):
         raise RuntimeError("config was not acknowledged")
