@@ -7,6 +7,8 @@ the ``Job``.  Reads settings; starts nothing.
 from functools import partial
 from typing import Any
 
+import faust
+from faust.types.auth import AuthProtocol, SASLMechanism
 from mode import Service
 
 from stream_app.authoring.follower import ConfigFollower
@@ -75,7 +77,7 @@ class FollowConfig(Service):
 class LeadstreamApp(ExactlyOnceApp):
     """The application with what starts beside it: ``web`` before the broker answers, ``config`` after."""
 
-    web_server: WebServer
+    web_view: WebServer
     config: FollowConfig
     follower: ConfigFollower
 
@@ -137,7 +139,7 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
         **_credentials(client),
     )
     app.follower, app.config = follower, FollowConfig(follower)
-    app.web_server = _web(settings, app, recent, follower)
+    app.web_view = _web(settings, app, recent, follower)
     return app
 
 
@@ -149,9 +151,6 @@ def _open_store(settings: Settings, partition: int) -> Store:
 
 def _credentials(client: dict[str, Any]) -> dict[str, Any]:
     """Return Faust's broker_credentials for the same servers and security as every other client."""
-    import faust
-    from faust.types.auth import SASLMechanism
-
     protocol, context = client["security_protocol"], client.get("ssl_context")
     if protocol == "PLAINTEXT":
         return {}
@@ -163,7 +162,7 @@ def _credentials(client: dict[str, Any]) -> dict[str, Any]:
         password=client["sasl_plain_password"],
         ssl_context=context,
     )
-    sasl.protocol = faust.auth.AuthProtocol(protocol)
+    sasl.protocol = AuthProtocol(protocol)
     return {"broker_credentials": sasl}
 
 

@@ -1,13 +1,15 @@
 """The only place that touches private names of aiokafka; `faust_seams.check_versions` checks them at start.
 
 From aiokafka come whole record batches instead of record objects, ready-made batches for sending, and an end to a
-producer that would wait for ever.  Everything here has a public but slower way; the figures are in docs/performance.md.
+producer that would wait for ever.  It is also where clients are made, as ``Any``: the library has no types.  Everything
+private here has a public but slower way; the figures are in docs/performance.md.
 """
+# pyright: basic
 
 import asyncio
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,7 @@ from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-PRIVATE_NAMES = (
+PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (FetchResult, "check_assignment _update_position"),
     (BatchBuilder, "close"),
     (AIOKafkaProducer, "_COMPRESSORS"),
@@ -47,17 +49,47 @@ class Take:
                 yield from (record for record in batch if record.offset >= self.start)
 
 
-def tune_reader(consumer: AIOKafkaConsumer) -> None:
-    """Fetch again only when all that is buffered has been taken: a long poll must not hold up a busy source."""
+def use_fast_lz4() -> None:
+    """Compress with level 1 from now on, in this process."""
+    setattr(record_format, "lz4_encode", FAST_LZ4)  # noqa: B010 - the stub has no such name
+
+
+async def start_reader(client: Mapping[str, Any], fetch_bytes: int) -> Any:
+    """Return a started consumer without a group.
+
+    It fetches again only when all that is buffered has been taken: a long poll must not hold up a busy source.
+    """
+    consumer: Any = AIOKafkaConsumer(
+        group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
+        max_partition_fetch_bytes=fetch_bytes, fetch_max_wait_ms=500, **client,
+    )  # fmt: skip
+    await consumer.start()
     consumer._fetcher._prefetch_backoff = PREFETCH_SECONDS
+    return consumer
 
 
-def fetch_waiter(consumer: AIOKafkaConsumer) -> "asyncio.Future[None]":
+def restore_consumer(client: Mapping[str, Any], group: str) -> Any:
+    """Return a consumer to assign, never to subscribe; it has the group only to read committed offsets."""
+    return AIOKafkaConsumer(
+        group_id=group, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
+        max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100, **client,
+    )  # fmt: skip
+
+
+def transactional_producer(client: Mapping[str, Any], transactional_id: str, timeout_ms: int, max_bytes: int) -> Any:
+    """Return a producer whose start initialises the transactional id: it fences whoever had it."""
+    return AIOKafkaProducer(
+        transactional_id=transactional_id, transaction_timeout_ms=timeout_ms, acks="all", linger_ms=0,
+        request_timeout_ms=20_000, retry_backoff_ms=20, max_request_size=max_bytes, **client,
+    )  # fmt: skip
+
+
+def fetch_waiter(consumer: Any) -> "asyncio.Future[None]":
     """Return a future that ends when something has been fetched, or an error is to be raised."""
     return consumer._fetcher._create_fetch_waiter()
 
 
-def last_fetch(consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int | None, int | None]:
+def last_fetch(consumer: Any, tp: TopicPartition) -> tuple[int | None, int | None]:
     """Return (high watermark, milliseconds when it was learnt) of the last fetch answer of a partition."""
     state = consumer._subscription.subscription.assignment.state_value(tp)
     return state.highwater, state.timestamp
@@ -78,20 +110,21 @@ def _data_batches(part: Any) -> Iterator[tuple[Any | None, int]]:
         yield (batch if shown and not batch.is_control_batch else None), batch.next_offset
 
 
-def take_buffered(consumer: AIOKafkaConsumer, tp: TopicPartition, max_records: int) -> Take | None:
+def take_buffered(consumer: Any, tp: TopicPartition, max_records: int) -> Take | None:
     """Take about ``max_records`` records (whole batches) out of what is fetched; None when nothing is."""
     fetcher = consumer._fetcher
     if consumer._closed or fetcher._closed:
         raise ConsumerStoppedError
-    result = fetcher._records.get(tp)
+    result: Any = fetcher._records.get(tp)
     if result is None:
         return None
-    if not isinstance(result, FetchResult) or not result.check_assignment(tp):
+    failed = not isinstance(result, FetchResult)
+    if failed or not result.check_assignment(tp):
         _forget(fetcher, tp)
-        if not isinstance(result, FetchResult):
+        if failed:
             result.check_raise()
         return None
-    part = result._partition_records
+    part: Any = result._partition_records
     if not hasattr(result, "batches"):
         result.batches = _data_batches(part)
     take, count = Take(tp.topic, part.next_fetch_offset, part.next_fetch_offset, []), 0
@@ -115,8 +148,6 @@ def _forget(fetcher: Any, tp: TopicPartition) -> None:
 
 def build_batch(limit: int, compression: str | None, records: Any, first: int, timestamp: int) -> tuple[Any, int]:
     """Return (closed batch, index after its last record), filled from ``records[first:]`` up to ``limit`` bytes."""
-    if compression == "lz4":
-        record_format.lz4_encode = FAST_LZ4
     batch = BatchBuilder(limit, driver_codec(compression), is_transactional=1)
     add, at = batch._builder.append, first
     for key, value, headers in records[first:] if first else records:
@@ -133,7 +164,7 @@ def driver_codec(compression: str | None) -> int:
     return 0 if compression is None else AIOKafkaProducer._COMPRESSORS[compression][1]
 
 
-async def cut_off(producer: AIOKafkaProducer, limit_seconds: float = 2.0) -> None:
+async def cut_off(producer: Any, limit_seconds: float = 2.0) -> None:
     """Stop a producer; one that waits for undeliverable batches is cut off after the limit."""
     try:
         await asyncio.wait_for(producer.stop(), limit_seconds)
@@ -143,3 +174,16 @@ async def cut_off(producer: AIOKafkaProducer, limit_seconds: float = 2.0) -> Non
             sender.cancel()
         with contextlib.suppress(Exception):
             await asyncio.wait_for(producer.client.close(), limit_seconds)
+
+
+async def stop_consumer(consumer: Any, limit_seconds: float = 5.0) -> None:
+    """Stop a consumer within about twice the limit.
+
+    In aiokafka 0.14 a fetch in its retry pause lets its CancelledError out of stop(), as if the caller had been
+    cancelled, and the client stays open; a task of its own keeps the two apart.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait([stopping], timeout=limit_seconds)
+    if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
+        stopping.cancel()
+        await asyncio.wait([stopping, asyncio.ensure_future(consumer._client.close())], timeout=limit_seconds)

@@ -9,6 +9,7 @@ from typing import Any
 
 from faust.types import StreamT
 
+from stream_app.delivery.aiokafka_seams import use_fast_lz4
 from stream_app.delivery.faust_seams import MembershipConsumer, SeamedApp
 from stream_app.delivery.job import Job
 from stream_app.delivery.partitions import Partitions
@@ -41,16 +42,19 @@ class ExactlyOnceApp(SeamedApp):
             **member,
             **faust_settings,
         )
-        self.table = self.Table(table, key_type=bytes, value_type=bytes, partitions=job.partitions)
+        if job.compression == "lz4":
+            use_fast_lz4()
+        app: Any = self  # faust's decorators are half typed
+        self.table = app.Table(table, key_type=bytes, value_type=bytes, partitions=job.partitions)
         if self.table.changelog_topic_name != job.changelog:
             raise ValueError(
                 f"the table's changelog is {self.table.changelog_topic_name}, the job says {job.changelog}"
             )
         for source in job.sources:
-            self.agent(self.topic(source), name=f"membership-of-{source}")(_keep_subscribed)
+            app.agent(app.topic(source), name=f"membership-of-{source}")(_keep_subscribed)
 
     def _new_consumer(self) -> MembershipConsumer:
-        consumer = super()._new_consumer()
+        consumer: Any = super()._new_consumer()
         self.partitions.bind(consumer)
         return consumer
 

@@ -1,6 +1,6 @@
 """What can end a batch or a partition: closed reasons, not strings to guess at."""
 
-from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 
 class ChainBroken(Exception):

@@ -4,6 +4,7 @@ Faust keeps group membership, assignment, tables and application life.  Here its
 paused for ever, its table to hold committed data that only delivery writes, and its recovery to have nothing to do
 (delivery section 5 lists every override and why).
 """
+# pyright: basic
 
 from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
@@ -42,7 +43,9 @@ def check_versions() -> None:
 class MembershipConsumer(driver.Consumer):
     """Faust's consumer as keeper of the membership: our topics are assigned to it and never fetched by it."""
 
-    def _ours(self, tp: TP) -> bool:
+    app: Any
+
+    def _ours(self, tp: Any) -> bool:
         return tp.topic in self.app.partitions.sources
 
     async def pause_ours(self) -> None:
@@ -95,6 +98,8 @@ class MembershipTransport(driver.Transport):
 class CommittedStoreView(memory.Store):
     """What a Faust table of ours reads: the committed stores of the partitions open on this worker."""
 
+    app: Any
+
     def _stores(self) -> Iterator[Any]:
         return self.app.partitions.stores()
 
@@ -135,6 +140,8 @@ class CommittedTable(Table):
 
 class CommittedTableManager(TableManager):
     """Never subscribes a changelog: Faust's recovery sees nothing to recover and reports ready at once."""
+
+    app: Any
 
     async def _update_channels(self) -> None:
         self._tables_finalized.set()

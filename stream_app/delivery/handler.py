@@ -34,7 +34,7 @@ class Record(Protocol):
 class Committed(Protocol):
     """Committed state of one partition, read only: what earlier batches left, nothing of the one under way."""
 
-    def get(self, key: bytes) -> bytes | None:
+    def get(self, key: bytes, /) -> bytes | None:
         """Return the value of a state record, or None."""
         ...
 

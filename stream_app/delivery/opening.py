@@ -9,13 +9,14 @@ Reads the changelog, the group's offsets and the ends of the sources; writes the
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.journal import JOURNAL_SCHEMA_VERSION, PARTITION_RECORD_KEY, PartitionRecord, SourceCounters
+from stream_app.delivery.aiokafka_seams import TopicPartition, restore_consumer, stop_consumer
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.job import Job
 from stream_app.delivery.stores import Checkpoint, Store
@@ -42,19 +43,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def restore_consumer(job: Job) -> AIOKafkaConsumer:
-    """Return a consumer that is assigned, never subscribed; it has the group id only to read committed offsets."""
-    return AIOKafkaConsumer(
-        group_id=job.name, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
-        max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100, **job.client,
-    )  # fmt: skip
-
-
 async def open_partition(
     job: Job, partition: int, store: Store, warn: Callable[[str], None], progress: Callable[[int], None]
 ) -> Opened:
     """Bring the store to the changelog's end and return where to go on; PartitionStopped when it must not."""
-    consumer = restore_consumer(job)
+    consumer = restore_consumer(job.client, job.name)
     try:
         await consumer.start()
         changelog = TopicPartition(job.changelog, partition)
@@ -72,10 +65,10 @@ async def open_partition(
         await _check_sources(consumer, sources, record)
         return Opened(record, restored, fresh=raw is None)
     finally:
-        await asyncio.wait_for(consumer.stop(), 10)
+        await stop_consumer(consumer)
 
 
-def _check_counts(job: Job, consumer: AIOKafkaConsumer) -> None:
+def _check_counts(job: Job, consumer: Any) -> None:
     for topic in (*job.sources, job.changelog):
         count = len(consumer.partitions_for_topic(topic) or ())
         if count and count != job.partitions:
@@ -86,11 +79,11 @@ def _check_counts(job: Job, consumer: AIOKafkaConsumer) -> None:
 
 
 async def _restore(
-    consumer: AIOKafkaConsumer, changelog: TopicPartition, store: Store,
+    consumer: Any, changelog: TopicPartition, store: Store,
     warn: Callable[[str], None], progress: Callable[[int], None],
 ) -> int:  # fmt: skip
-    begin = (await consumer.beginning_offsets([changelog]))[changelog]
-    end = (await consumer.end_offsets([changelog]))[changelog]
+    begin: int = (await consumer.beginning_offsets([changelog]))[changelog]
+    end: int = (await consumer.end_offsets([changelog]))[changelog]
     start, local = _local_base(store, end, warn), store.get(PARTITION_RECORD_KEY)
     if start is None:
         start, local = begin, None
@@ -98,7 +91,8 @@ async def _restore(
     restored, seen_record = 0, False
     # INVARIANT: restore_reads_to_the_end_position
     while await consumer.position(changelog) < end:
-        rows = (await consumer.getmany(changelog, timeout_ms=200, max_records=RESTORE_CHUNK)).get(changelog, [])
+        fetched = await consumer.getmany(changelog, timeout_ms=200, max_records=RESTORE_CHUNK)
+        rows: list[Any] = fetched.get(changelog, [])
         seen_record = seen_record or any(row.key == PARTITION_RECORD_KEY for row in rows)
         if rows:
             store.load([(row.key, row.value) for row in rows], Checkpoint(rows[-1].offset + 1, now_ms()))
@@ -136,9 +130,7 @@ def _same_epoch(local: bytes, store: Store) -> bool:
     return before.store_id == after.store_id and before.seq <= after.seq
 
 
-async def _first_record(
-    job: Job, consumer: AIOKafkaConsumer, sources: list[TopicPartition], store: Store
-) -> PartitionRecord:
+async def _first_record(job: Job, consumer: Any, sources: list[TopicPartition], store: Store) -> PartitionRecord:
     if next(store.scan(b""), None) is not None:
         raise PartitionStopped("the changelog holds state but no partition record", "restore the changelog topic")
     committed = await _group_offsets(consumer, sources)
@@ -147,7 +139,9 @@ async def _first_record(
             f"the group has offsets {committed} but the changelog is empty",
             "restore the changelog topic, or use a new app id",
         )
-    at = await (consumer.beginning_offsets(sources) if job.start == "earliest" else consumer.end_offsets(sources))
+    at: Mapping[Any, int] = await (
+        consumer.beginning_offsets(sources) if job.start == "earliest" else consumer.end_offsets(sources)
+    )
     positions = {source.topic: at[source] for source in sources}
     counters = {topic: SourceCounters(start=offset) for topic, offset in positions.items()}
     return PartitionRecord(
@@ -170,12 +164,12 @@ def _known_record(job: Job, raw: bytes) -> PartitionRecord:
     return record
 
 
-async def _group_offsets(consumer: AIOKafkaConsumer, sources: list[TopicPartition]) -> dict[str, int | None]:
+async def _group_offsets(consumer: Any, sources: list[TopicPartition]) -> dict[str, int | None]:
     return {source.topic: await consumer.committed(source) for source in sources}
 
 
 async def _check_group(
-    record: PartitionRecord, consumer: AIOKafkaConsumer, sources: list[TopicPartition], warn: Callable[[str], None]
+    record: PartitionRecord, consumer: Any, sources: list[TopicPartition], warn: Callable[[str], None]
 ) -> None:
     committed = await _group_offsets(consumer, sources)
     for _ in range(SETTLE_TRIES):  # the group coordinator may show a transaction a moment after its markers
@@ -193,8 +187,9 @@ async def _check_group(
             )
 
 
-async def _check_sources(consumer: AIOKafkaConsumer, sources: list[TopicPartition], record: PartitionRecord) -> None:
-    begin, end = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
+async def _check_sources(consumer: Any, sources: list[TopicPartition], record: PartitionRecord) -> None:
+    begin: Mapping[Any, int] = await consumer.beginning_offsets(sources)
+    end: Mapping[Any, int] = await consumer.end_offsets(sources)
     for source in sources:
         at = record.sources[source.topic]
         if at < begin[source]:

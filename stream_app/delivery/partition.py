@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.journal import PartitionRecord
 from stream_app.delivery.batches import Batches
@@ -81,10 +81,7 @@ class Partition:
             self._enter("closing")
         self._batches = None
         store, self._store = self._store, None
-        try:
-            await self._reader.stop()
-        except RETRIED as error:
-            log.warning("partition %d: reader did not stop cleanly: %r", self.number, error)
+        await self._reader.stop()
         await self._writer.close()
         if store is not None:
             store.close()

@@ -71,9 +71,9 @@ class Partitions:
             for tp in assignment:
                 if tp.topic in self.sources:
                     here.setdefault(tp.partition, set()).add(tp.topic)
-            wanted = {number for number, topics in here.items() if topics == self.sources}
+            wanted = {number for number, topics in here.items() if not self.sources - topics}
             self._incomplete = {
-                number: sorted(self.sources - topics) for number, topics in here.items() if topics != self.sources
+                number: sorted(self.sources - topics) for number, topics in here.items() if self.sources - topics
             }
             lost = [self._open.pop(number) for number in list(self._open) if number not in wanted]
             await asyncio.gather(*(partition.close() for partition in lost))

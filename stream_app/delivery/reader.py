@@ -7,10 +7,17 @@ Reads the source topics of one partition number.
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from stream_app.delivery.aiokafka_seams import Take, fetch_waiter, last_fetch, take_buffered, tune_reader
+from stream_app.delivery.aiokafka_seams import (
+    Take,
+    TopicPartition,
+    fetch_waiter,
+    last_fetch,
+    start_reader,
+    stop_consumer,
+    take_buffered,
+)
 from stream_app.delivery.job import Job
 
 
@@ -23,19 +30,13 @@ class SourceReader:
         self._next = 0
         self._woken = False
         self._waiter: asyncio.Future[None] | None = None
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: Any = None
         self._positions: dict[str, int] = {}
 
     async def start(self, positions: Mapping[str, int]) -> None:
         """Start reading at the given next offsets, one per source."""
         self._positions = dict(positions)
-        consumer = AIOKafkaConsumer(
-            group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
-            max_partition_fetch_bytes=self._job.fetch_bytes, fetch_max_wait_ms=500, **self._job.client,
-        )  # fmt: skip
-        await consumer.start()
-        self._consumer = consumer
-        tune_reader(consumer)
+        self._consumer = consumer = await start_reader(self._job.client, self._job.fetch_bytes)
         consumer.assign(self._ring)
         for source in self._ring:
             consumer.seek(source, positions[source.topic])
@@ -96,7 +97,7 @@ class SourceReader:
         return rows
 
     async def stop(self) -> None:
-        """Stop reading; bounded, because aiokafka's stop may wait for a broker that is gone."""
+        """Stop reading."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await asyncio.wait_for(consumer.stop(), 5)
+            await stop_consumer(consumer)

@@ -6,7 +6,7 @@ Writes below one folder per partition; reads nothing else.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ def _options() -> Options:
     options.set_keep_log_file_num(2)
     table = BlockBasedOptions()
     table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
-    table.set_bloom_filter(10.0, False)
+    table.set_bloom_filter(10, False)
     options.set_block_based_table_factory(table)
     return options
 
@@ -38,7 +38,7 @@ class RocksStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._db: Any = self._open()
-        self.get = self._db.get
+        self.get: Callable[[bytes], bytes | None] = self._db.get
 
     def _open(self) -> Any:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ PartitionPhase = Literal["idle", "opening", "restoring", "running", "closing", "
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """One partition held by this worker; ``lag`` is unread offsets per source topic, ``why`` a sentence when not running."""
+    """One partition held by this worker; ``lag`` is unread offsets per source, ``why`` a sentence when not running."""
 
     partition: int
     phase: PartitionPhase

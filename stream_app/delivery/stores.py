@@ -5,7 +5,7 @@ law 7); nothing reads what a batch under way will write.  Keys iterate in byte o
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Checkpoint:
 class Store(Protocol):
     """Committed state of one partition."""
 
-    def get(self, key: bytes) -> bytes | None:
+    def get(self, key: bytes, /) -> bytes | None:
         """Return a value, or None."""
         ...
 
@@ -60,7 +60,7 @@ class MemoryStore:
         self._order: list[bytes] = []
         self._unsorted: list[bytes] = []
         self._checkpoint: Checkpoint | None = None
-        self.get = self._data.get
+        self.get: Callable[[bytes], bytes | None] = self._data.get
 
     def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) in key order; sorts what has come since the last scan."""

@@ -10,9 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
-
-from stream_app.delivery.aiokafka_seams import build_batch, cut_off
+from stream_app.delivery.aiokafka_seams import TopicPartition, build_batch, cut_off, transactional_producer
 from stream_app.delivery.handler import Output
 from stream_app.delivery.job import Job
 from stream_app.delivery.opening import now_ms
@@ -25,16 +23,15 @@ class TransactionalWriter:
     def __init__(self, job: Job, partition: int) -> None:
         self._job = job
         self._partition = partition
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Any = None
 
     async def fence(self) -> None:
         """Take the transactional id over: whoever had it can commit nothing more, its open transaction is aborted."""
         job = self._job
-        self._producer = AIOKafkaProducer(
-            transactional_id=job.transactional_id(self._partition), transaction_timeout_ms=job.transaction_timeout_ms,
-            acks="all", linger_ms=0, request_timeout_ms=20_000, retry_backoff_ms=20,
-            max_request_size=max([job.batch_bytes, *job.wide_topics.values()]) + 65_536, **job.client,
-        )  # fmt: skip
+        widest = max([job.batch_bytes, *job.wide_topics.values()]) + 65_536
+        self._producer = transactional_producer(
+            job.client, job.transactional_id(self._partition), job.transaction_timeout_ms, widest
+        )
         await asyncio.wait_for(self._producer.start(), job.transaction_timeout_ms / 1000)
 
     async def commit(
@@ -75,7 +72,7 @@ class TransactionalWriter:
         return last.result().offset + count
 
     async def _send(
-        self, producer: AIOKafkaProducer, topic: str, records: Sequence[Output], at: int
+        self, producer: Any, topic: str, records: Sequence[Output], at: int
     ) -> list[tuple["asyncio.Future[Any]", int]]:
         job, sends, first = self._job, list[tuple["asyncio.Future[Any]", int]](), 0
         limit = job.wide_topics.get(topic, job.batch_bytes)

@@ -40,11 +40,11 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
     Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
     app = create_app(settings, probe=probe_from(os.environ))
     services = [
-        app.web_server,
+        app.web_view,
         BrokerAnswers(kafka_client_arguments(settings)),
         TopicsChecked(settings),
         app.config,
-        WhenReady(app, lambda: announce(settings, app.web_server.url) if announce else None),
+        WhenReady(app, lambda: announce(settings, app.web_view.url) if announce else None),
         *(make(app) for make in also),
     ]
     run(app, services)

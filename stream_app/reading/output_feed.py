@@ -16,6 +16,7 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
     TopicPartition,
 )
 
+from stream_app.delivery.aiokafka_seams import stop_consumer
 from stream_app.reading.positions import Positions
 
 POLL_RECORDS: Final = 2000
@@ -134,12 +135,5 @@ class KafkaFeed:
     async def close(self) -> None:
         """Stop the consumer, within STOP_SECONDS."""
         consumer, self._consumer = self._consumer, None
-        if consumer is None:
-            return
-        # aiokafka 0.14: when a fetch is in its retry pause, stop() lets that fetch's CancelledError out, as if we had
-        # been cancelled, and leaves the client open; a task of its own keeps the two apart.
-        stopping = asyncio.ensure_future(consumer.stop())
-        await asyncio.wait([stopping], timeout=STOP_SECONDS)
-        if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
-            stopping.cancel()
-            await asyncio.wait([asyncio.ensure_future(consumer._client.close())], timeout=STOP_SECONDS)
+        if consumer is not None:
+            await stop_consumer(consumer, STOP_SECONDS)
