@@ -11,7 +11,7 @@ from tests.faults.injections import Step, plan
 from tests.faults.loader import config_records, edited_records
 
 STEPS = [
-    Step("chain", 0, "term", ("sent:5", "committing:4:2")),
+    Step("chain", 0, "term", ("sent:5", "committing:4")),
     Step("stop", 1),
     Step("broker"),
     Step("chain", 1, "term", ("restoring:1", "sending:9")),
