@@ -1,0 +1,186 @@
+"""What tests of scoring and processing share: short ways to write rules, inputs, records and a committed state."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.events import Command, EngagementEvent
+from schemas.outputs import ScoreChanged, ThresholdCrossed
+from stream_app.delivery.handler import Batch, BatchKind, ClockMode, Effects
+from stream_app.processing.handler import ScoringHandler
+from stream_app.scoring.contact import Contact
+from stream_app.scoring.decide import Input, decide
+from stream_app.scoring.decision import Decision
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
+
+T0 = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+WRITTEN = "2026-01-01T00:00:00.000Z"
+ENGAGEMENT, CONTACTS, COMMANDS = "leadstream.engagement", "leadstream.contacts", "leadstream.commands"
+SCORES, CROSSINGS, DEAD = "leadstream.score-changed", "leadstream.threshold-crossed", "leadstream.dead-letters"
+
+SET_R: list[dict[str, Any]] = [
+    {"id": 1, "name": "Delivered", "eventType": "email_delivered", "points": 1, "maxPerContact": 50},
+    {"id": 2, "name": "Opened", "eventType": "email_open", "points": 5, "maxPerContact": 10},
+    {"id": 3, "name": "Link clicked", "eventType": "email_click", "points": 10, "maxPerContact": 20},
+    {"id": 4, "name": "Clicked pricing page", "eventType": "email_click", "points": 15, "maxPerContact": 3,
+     "eventFilter": {"url": "https://example.com/pricing"}},
+    {"id": 5, "name": "Demo requested", "eventType": "tag_added", "points": 30, "maxPerContact": 1,
+     "eventFilter": {"tagName": "demo-requested"}},
+    {"id": 6, "name": "Onboarded", "eventType": "custom_event", "points": 25, "maxPerContact": 1,
+     "eventFilter": {"name": "completed_onboarding"}},
+    {"id": 7, "name": "Complaint", "eventType": "email_complaint", "points": -50, "maxPerContact": 1},
+]  # fmt: skip
+
+
+def rule_record(offset: int, **fields: Any) -> ConfigRecord:
+    body = {"orgId": "1", "createdAt": WRITTEN, "updatedAt": WRITTEN, "name": f"Rule {fields['id']}", **fields}
+    return ConfigRecord(f"rule:{body['orgId']}:{body['id']}".encode(), json.dumps(body).encode(), offset)
+
+
+def profile_record(offset: int, *thresholds: int | dict[str, int], org: str = "1") -> ConfigRecord:
+    body = {"id": "default", "orgId": org, "createdAt": WRITTEN, "updatedAt": WRITTEN, "thresholds": thresholds}
+    return ConfigRecord(f"profile:{org}:default".encode(), json.dumps(body).encode(), offset)
+
+
+def rulebook(*rules: dict[str, Any], thresholds: Sequence[int | dict[str, int]] = ()) -> Rulebook:
+    records = [rule_record(offset, **rule) for offset, rule in enumerate(rules)]
+    folded = fold(EMPTY_RULEBOOK, [*records, profile_record(len(records), *thresholds)])
+    assert not folded.ignored, folded.ignored
+    return folded.rulebook
+
+
+def event(kind: str = "email_open", event_id: str | None = None, at: int = T0, **properties: Any) -> EngagementEvent:
+    return EngagementEvent("1", "42", kind, event_id, "1", at, properties)
+
+
+def command(kind: Any, command_id: str, **fields: Any) -> Command:
+    return Command("1", "42", kind, command_id, fields.pop("at", T0), **fields)
+
+
+@dataclass
+class Fold:
+    """A contact that inputs are folded into, and all that came out."""
+
+    book: Rulebook
+    window: int = 256
+    clock: int = T0
+    contact: Contact | None = None
+    outputs: list[Any] = field(default_factory=list[Any])
+    capped: int = 0
+    count: int = 0
+
+    def put(self, given: Input) -> Decision:
+        self.count += 1
+        decision = decide(self.contact, given, self.book, self.clock, f"t-0-{self.count}", self.window)
+        self.contact = decision.contact
+        self.outputs += decision.outputs
+        self.capped += decision.capped
+        return decision
+
+    @property
+    def score(self) -> int:
+        assert self.contact is not None
+        state = self.contact.core.profiles.get("default")
+        return 0 if state is None else state.shown
+
+    @property
+    def scores(self) -> list[int]:
+        return [output.score for output in self.changes]
+
+    @property
+    def changes(self) -> list[ScoreChanged]:
+        return [output for output in self.outputs if isinstance(output, ScoreChanged)]
+
+    @property
+    def crossings(self) -> list[tuple[int, str]]:
+        return [(output.threshold, output.direction) for output in self.outputs if isinstance(output, ThresholdCrossed)]
+
+    @property
+    def awards(self) -> list[tuple[int | None, int]]:
+        return [(award.rule_id, award.points) for change in self.changes for award in change.awards]
+
+
+@dataclass(slots=True)
+class FakeRecord:
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"1:42"
+    timestamp: int = T0
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list[tuple[str, bytes | None]])
+
+
+class State:
+    """Committed state in a dict."""
+
+    def __init__(self) -> None:
+        self.data: dict[bytes, bytes] = {}
+        self.get = self.data.get
+
+    def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+        yield from sorted((key, value) for key, value in self.data.items() if key > after)
+
+    def merge(self, effects: Effects) -> None:
+        for key, value in effects.changes.items():
+            if value is None:
+                self.data.pop(key, None)
+            else:
+                self.data[key] = value
+
+
+class OneRulebook:
+    def __init__(self, book: Rulebook) -> None:
+        self.book = book
+
+    def current(self) -> Rulebook:
+        return self.book
+
+    def at(self, version: int) -> Rulebook:
+        assert version == self.book.version
+        return self.book
+
+
+@dataclass
+class Engine:
+    """A handler over a dict: one batch per call of `run`."""
+
+    book: Rulebook = EMPTY_RULEBOOK
+    partitions: int = 1
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    state: State = field(default_factory=State)
+    clock: int = 0
+    clock_mode: ClockMode = "wall"
+    seq: int = 0
+    capped: int = 0
+
+    def __post_init__(self) -> None:
+        self.handler = ScoringHandler(
+            partitions=self.partitions, engagement=[ENGAGEMENT], contacts=CONTACTS, commands=COMMANDS,
+            score_changed=SCORES, threshold_crossed=CROSSINGS, dead_letters=DEAD, rulebooks=OneRulebook(self.book),
+            **self.settings,
+        )  # fmt: skip
+
+    def run(
+        self, source: str, *records: FakeRecord, partition: int = 0, ceiling: int | None = None,
+        kind: BatchKind = "records",
+    ) -> Effects:  # fmt: skip
+        self.seq += 1
+        batch = Batch(partition, self.seq, kind, self.clock, self.handler.version(), ceiling, self.clock_mode)
+        work = self.handler.begin(batch, self.state)
+        work.apply(source, records)
+        effects = work.finish()
+        self.clock = work.clock
+        self.capped += work.capped
+        self.state.merge(effects)
+        self.handler.committed(batch, effects)
+        return effects
+
+
+def event_json(**fields: Any) -> bytes:
+    body = {"orgId": "1", "contactId": "42", "type": "email_open", "occurredAt": "2026-01-01T00:00:00Z", **fields}
+    return json.dumps({name: value for name, value in body.items() if value is not ...}).encode()
+
+
+def command_json(**fields: Any) -> bytes:
+    body = {"orgId": "1", "contactId": "42", "kind": "adjust", "commandId": "c1", "points": 5, **fields}
+    return json.dumps({name: value for name, value in body.items() if value is not ...}).encode()

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, fold
+from tests.scoring_kit import Fold, event, profile_record, rule_record, rulebook
+
+OPEN = {"eventType": "email_open", "points": 1}
+
+
+def test_version_is_the_offset_of_the_newest_record_and_one() -> None:
+    assert EMPTY_RULEBOOK.version == 0
+    folded = fold(EMPTY_RULEBOOK, [ConfigRecord(b"segment:1:7", b"{}", 4)])
+    assert folded.rulebook.version == 5
+    assert (folded.ignored, folded.unknown_kinds) == ((), 1)
+    assert fold(folded.rulebook, []).rulebook.version == 5
+
+
+def test_orgs_that_did_not_change_are_shared() -> None:
+    first = fold(EMPTY_RULEBOOK, [rule_record(0, id=1, **OPEN), rule_record(1, id=1, orgId="2", **OPEN)]).rulebook
+    second = fold(first, [rule_record(2, id=2, **OPEN)]).rulebook
+    assert second.org("2") is first.org("2")
+    assert list(first.org("1").rules) == [1]
+    assert list(second.org("1").rules) == [1, 2]
+
+
+def test_s18_a_deleted_rule_pays_nothing_and_has_no_name() -> None:
+    first = fold(EMPTY_RULEBOOK, [rule_record(0, id=1, **OPEN)]).rulebook
+    folded = fold(first, [ConfigRecord(b"rule:1:1", None, 1)])
+    assert folded.ignored == ()
+    assert (first.rule_name("1", 1), folded.rulebook.rule_name("1", 1)) == ("Rule 1", None)
+    assert folded.rulebook.org("1").by_type == {}
+    assert fold(folded.rulebook, [ConfigRecord(b"rule:1:1", None, 2)]).ignored[0].reason == "there is no such rule"
+
+
+def test_s10_inactive_rules_and_rules_of_other_profiles_do_not_pay() -> None:
+    pair = Fold(rulebook({"id": 1, "active": False, **OPEN}, {"id": 2, "profileId": "fit", **OPEN}))
+    assert pair.put(event("email_open")).outcome == "no_effect"
+    assert pair.book.rule_name("1", 1) == "Rule 1"
+
+
+def test_d9_an_org_without_rules_has_contacts_with_score_0() -> None:
+    lone = Fold(EMPTY_RULEBOOK)
+    assert lone.put(event("email_open")).outcome == "no_effect"
+    assert lone.score == 0
+    assert lone.contact is not None
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (ConfigRecord(b"rule:1:1", b"{", 1), ": Invalid JSON"),
+        (rule_record(1, id=1, eventType="x", points=1.5), "points"),
+        (rule_record(1, id=1, page={"url": "*"}, **OPEN), "page: Extra"),
+        (ConfigRecord(b"rule:1:2", rule_record(1, id=1, **OPEN).value, 1), "the key and the body disagree"),
+        (ConfigRecord(b"rule:2:1", rule_record(1, id=1, **OPEN).value, 1), "the key and the body disagree"),
+        (ConfigRecord(b"rule:a b:1", None, 1), "the key holds no org id"),
+        (ConfigRecord(b"rule:1:\xff", None, 1), "there is no such rule"),
+        (ConfigRecord(b"rule", None, 1), "the key holds no org id"),
+        (ConfigRecord(b"profile:1:fit", b"{}", 1), "only the default profile"),
+        (ConfigRecord(b"profile:1:default", b"[]", 1), "Input should be an object"),
+        (ConfigRecord(b"profile:2:default", profile_record(1, 5).value, 1), "the key and the body disagree"),
+        (profile_record(1, 5, {"value": 5}), "thresholds must differ"),
+    ],
+)
+def test_what_cannot_be_read_leaves_the_earlier_body_in_force(record: ConfigRecord, reason: str) -> None:
+    first = fold(EMPTY_RULEBOOK, [rule_record(0, id=1, **OPEN)]).rulebook
+    folded = fold(first, [record])
+    assert reason in folded.ignored[0].reason
+    assert (folded.ignored[0].key, folded.ignored[0].offset) == (record.key, 1)
+    assert folded.rulebook.version == 2
+    assert folded.rulebook.rule_name("1", 1) == "Rule 1"
+
+
+def test_thresholds_go_with_their_profile() -> None:
+    with_50 = fold(EMPTY_RULEBOOK, [profile_record(0, 50)]).rulebook
+    assert not with_50.org("1").thresholds.untouched(49, 50)
+    without = fold(with_50, [ConfigRecord(b"profile:1:default", None, 1)]).rulebook
+    assert without.org("1").thresholds.untouched(49, 50)
+
+
+def test_d2_big_integers_of_filters_do_not_pass_through_float() -> None:
+    rule = {"id": 1, "eventFilter": {"n": 2**63 + 1}, **OPEN}
+    big = Fold(rulebook(rule))
+    assert json.loads(rule_record(0, **rule).value or b"")["eventFilter"]["n"] == 2**63 + 1
+    assert big.put(event("email_open", n=2**63)).outcome == "no_effect"
+    assert big.put(event("email_open", n=2**63 + 1)).outcome == "applied"
