@@ -125,10 +125,10 @@ def take_buffered(consumer: Any, tp: TopicPartition, max_records: int) -> Take |
             result.check_raise()
         return None
     part: Any = result._partition_records
-    if not hasattr(result, "batches"):
-        result.batches = _data_batches(part)
+    if not hasattr(part, "data_batches"):
+        part.data_batches = _data_batches(part)
     take, count = Take(tp.topic, part.next_fetch_offset, part.next_fetch_offset, []), 0
-    for batch, end in result.batches:
+    for batch, end in part.data_batches:
         take.end = part.next_fetch_offset = end
         if batch is not None:
             take.batches.append(batch)
