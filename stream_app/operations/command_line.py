@@ -21,6 +21,7 @@ class Row(NamedTuple):
 
 
 COMMANDS: Mapping[str, Row] = {
+    "demo": Row("stream_app.operations.demo_commands:demo", "Score real orders on this machine, from nothing."),
     "worker": Row("stream_app.operations.worker_commands:worker", "Run one member of the group until told to stop."),
     "broker": Row(
         "stream_app.operations.broker_commands:broker", "Run a Kafka broker on this machine, without Docker."
