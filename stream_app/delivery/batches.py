@@ -6,15 +6,12 @@ Reads the sources; writes outputs, changelog, journal and offsets in one transac
 """
 
 import asyncio
-from itertools import islice
 from typing import Final
 
-import msgspec
-
-from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters, Sweep
-from stream_app.delivery import clock
+from schemas.journal import BatchJournal, InputRange, PartitionRecord, Sweep
+from stream_app.delivery import clock, steps
 from stream_app.delivery.aiokafka_seams import Take
-from stream_app.delivery.errors import ChainBroken, HandlerFailed
+from stream_app.delivery.errors import ChainBroken
 from stream_app.delivery.handler import Batch, BatchKind, Effects, Output, Work
 from stream_app.delivery.job import Job
 from stream_app.delivery.opening import now_ms
@@ -25,7 +22,6 @@ from stream_app.delivery.stores import Checkpoint, Store
 from stream_app.delivery.transaction import TransactionalWriter
 
 NO_HEADERS: Final[list[tuple[str, bytes | None]]] = []
-encode = msgspec.json.Encoder().encode
 
 
 class Batches:
@@ -74,14 +70,13 @@ class Batches:
         work = self._job.handler.begin(batch, self._store)
         count, newest = await self._feed(work, take)
         record = self._following(batch)
-        record.newest[take.topic] = max(newest, record.newest.get(take.topic, 0))
+        steps.see(record, take.topic, newest)
         record.clock = work.clock
         if self._job.clock_mode == "wall":
             record.clock = clock.after(work.clock, record.newest, ends)
-        start, record.sources[take.topic] = record.sources[take.topic], take.end
         effects = self._finish(work, record.clock, count)
-        self._account(record.counters, take, effects, gaps=take.end - start - count)
-        inputs = [InputRange(take.topic, start, take.end)]
+        inputs = [InputRange(take.topic, record.sources[take.topic], take.end)]
+        steps.account(record, take.topic, take.end, count, effects)
         await self._commit(effects, self._journal(batch, record, inputs), record, {take.topic: take.end}, batch)
         self._counters.records += count
 
@@ -115,8 +110,7 @@ class Batches:
             return False
         batch = self._begin("sweep", None)
         work = handler.begin(batch, self._store)
-        last = work.sweep(bytes.fromhex(sweep.to_key), self._job.tick_contacts)
-        done = Sweep(sweep.version, sweep.to_key, sweep.to_key if last is None else last.hex(), done=last is None)
+        done = steps.sweep_on(work, sweep, self._job.tick_contacts)
         following = self._following(batch)
         following.sweep = None if done.done else done
         effects = self._finish(work, None, 0)
@@ -133,52 +127,17 @@ class Batches:
 
     async def _feed(self, work: Work, take: Take) -> tuple[int, int]:
         """Apply a take in slices with a breath between; return (records, newest timestamp)."""
-        records, count, newest = take.records(), 0, 0
-        while chunk := list(islice(records, self._job.slice_records)):
-            try:
-                work.apply(take.topic, chunk)
-            except Exception as error:
-                where = f"{take.topic}-{self._partition} offsets {chunk[0].offset} to {chunk[-1].offset}"
-                raise HandlerFailed(f"the handler raised {error!r} at {where}", "a bug: see the log") from error
-            count += len(chunk)
-            newest = max(newest, *(record.timestamp for record in chunk))
+        fed = 0, 0
+        for so_far in steps.feed(work, take.topic, self._partition, take.records(), self._job.slice_records):
+            fed = so_far
             await asyncio.sleep(0)
-        return count, newest
+        return fed
 
     def _finish(self, work: Work, until: int | None, count: int) -> Effects:
-        try:
-            if until is not None:
-                work.due(until, self._job.tick_contacts)
-            effects = work.finish()
-        except Exception as error:
-            raise HandlerFailed(f"the handler raised {error!r} at the end of a batch", "a bug: see the log") from error
-        outcomes = effects.outcomes
-        counted = outcomes.applied + outcomes.duplicate + outcomes.no_effect + outcomes.dead_letter
-        if counted != count:
-            raise HandlerFailed(f"the handler accounts for {counted} of {count} records", "a bug: see the log")
-        return effects
+        return steps.finish(work, until, self._job.tick_contacts, count)
 
     def _following(self, batch: Batch) -> PartitionRecord:
-        """Return a copy of the partition record for the batch to write into."""
-        record, sweep = self.record, self.record.sweep
-        if batch.version > record.rulebook_version and self._job.handler.needs_sweep(
-            record.rulebook_version, batch.version
-        ):
-            sweep = Sweep(batch.version, "", "")
-        counters = {topic: msgspec.structs.replace(counter) for topic, counter in record.counters.items()}
-        return msgspec.structs.replace(
-            record, sources=dict(record.sources), newest=dict(record.newest), counters=counters, seq=batch.seq,
-            rulebook_version=batch.version, sweep=sweep,
-        )  # fmt: skip
-
-    @staticmethod
-    def _account(counters: dict[str, SourceCounters], take: Take, effects: Effects, gaps: int) -> None:
-        counter, outcomes = counters[take.topic], effects.outcomes
-        counter.applied += outcomes.applied
-        counter.duplicate += outcomes.duplicate
-        counter.no_effect += outcomes.no_effect
-        counter.dead_letter += outcomes.dead_letter
-        counter.gaps += gaps
+        return steps.following(self.record, batch, self._job.handler)
 
     def _journal(
         self, batch: Batch, record: PartitionRecord, inputs: list[InputRange], sweep: Sweep | None = None
@@ -192,11 +151,11 @@ class Batches:
         self, effects: Effects, journal: BatchJournal | None, record: PartitionRecord, offsets: dict[str, int],
         batch: Batch | None = None,
     ) -> None:  # fmt: skip
-        job, changes = self._job, {**effects.changes, PARTITION_RECORD_KEY: encode(record)}
+        job, changes = self._job, steps.changes(effects, record)
         changelog: list[Output] = [(key, value, NO_HEADERS) for key, value in changes.items()]
         outputs = dict(effects.outputs)
         if journal is not None:
-            outputs[job.journal] = [(self._journal_key, encode(journal), NO_HEADERS)]
+            outputs[job.journal] = [(self._journal_key, steps.encode(journal), NO_HEADERS)]
         end = await self._writer.commit(outputs, changelog, offsets)
         # INVARIANT: merged_only_after_commit; nothing awaits between the commit and the end of the merge
         self._reach("merging")
