@@ -9,7 +9,18 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Job, Outcomes, Output, Record
+from stream_app.delivery import (
+    Batch,
+    Committed,
+    Effects,
+    ExactlyOnceApp,
+    Job,
+    MemoryStore,
+    Outcomes,
+    Output,
+    Record,
+    Store,
+)
 from stream_app.delivery.rocks import RocksStore
 from stream_app.operations.phases import probe_from
 from stream_app.operations.process import BrokerAnswers, run
@@ -97,11 +108,14 @@ class Counter:
 
 def counter_job(name: str, bootstrap: str, partitions: int, folder: Path, store: str) -> Job:
     """Two sources, one output; a RocksDB store below ``folder`` or memory."""
-    rocks = {"store": lambda p: RocksStore(folder / f"store-{p}")} if store == "rocksdb" else {}
+
+    def open_store(partition: int) -> Store:
+        return RocksStore(folder / f"store-{partition}") if store == "rocksdb" else MemoryStore()
+
     return Job(
         name=name, sources=(f"{name}.fast", f"{name}.events"), changelog=f"{name}-counts-changelog",
         journal=f"{name}.journal", partitions=partitions, handler=Counter(f"{name}.counted", folder / "version"),
-        client={"bootstrap_servers": bootstrap}, probe=probe_from(os.environ), heartbeat_seconds=1.0, **rocks,
+        client={"bootstrap_servers": bootstrap}, probe=probe_from(os.environ), heartbeat_seconds=1.0, store=open_store,
     )  # fmt: skip
 
 

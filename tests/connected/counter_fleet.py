@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, PartitionRecord
@@ -89,13 +90,13 @@ async def load(bootstrap: str, name: str, enough: asyncio.Event, rate: float, ke
         await producer.stop()
 
 
-async def read_all(bootstrap: str, topic: str, partitions: int) -> list[ConsumerRecord]:
+async def read_all(bootstrap: str, topic: str, partitions: int) -> list[Any]:
     """Read a topic with read_committed from its start to its end."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
     )
     await consumer.start()
-    rows: list[ConsumerRecord] = []
+    rows: list[Any] = []
     try:
         tps = [TopicPartition(topic, p) for p in range(partitions)]
         consumer.assign(tps)
