@@ -127,7 +127,7 @@ async def _put_missing(settings: Settings) -> None:
 
     log = ConfigLog.of(await read_config(settings))
     kinds: tuple[Kind, ...] = ("rule", "profile")
-    missing = [kind for kind in kinds if not log.objects(kind, ORG)]
+    missing: list[Kind] = [kind for kind in kinds if not log.objects(kind, ORG)]
     if not missing:
         return
     async with config_writer(settings) as writer:

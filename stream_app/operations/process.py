@@ -8,6 +8,8 @@ Writes the log.
 import asyncio
 import gc
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -17,7 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from stream_app.operations.topic_administration import check_topics
+from stream_app.operations.own_url import OwnUrl
+from stream_app.operations.topic_administration import TopicsRefused, check_topics
 from stream_app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -88,13 +91,39 @@ def tune_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
+class RefusingWorker(faust.Worker):
+    """A worker that ends with a sentence, not a traceback, where an operator has to mend something first."""
+
+    refused = False
+
+    async def start(self) -> None:
+        """Start services and app; topics that are not as declared and a port that is taken are refusals."""
+        try:
+            await super().start()
+        except (TopicsRefused, OSError) as error:
+            self.refused = True
+            log.critical("cannot start: %s", error)
+
+    def refuse(self, why: str) -> None:
+        """End as by SIGTERM, but with exit code 1."""
+        self.refused = True
+        log.critical("refused: %s", why)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def run(app: faust.App, services: list[Service]) -> NoReturn:
-    """Run services in order, then the app; ends by SIGTERM or SIGINT with exit code 0, by a crash with 1."""
+    """Run services in order, then the app; ends by SIGTERM or SIGINT with exit code 0, by a refusal or crash with 1."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     tune_collector()
-    worker = faust.Worker(
+    worker = RefusingWorker(
         app, *services, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False, stdout=sys.stderr
     )
     worker.spinner = None
-    worker.execute_from_commandline()
+    for service in services:
+        if isinstance(service, OwnUrl):
+            service.refuse = worker.refuse
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        raise SystemExit(1 if worker.refused else end.code) from None

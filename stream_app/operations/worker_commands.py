@@ -33,6 +33,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
     """Run a worker in this process; ``announce(settings, url)`` is called once when it is ready, see `also`."""
     from stream_app.app import create_app
     from stream_app.operations.log_format import set_up_logging
+    from stream_app.operations.own_url import OwnUrl
     from stream_app.operations.phases import probe_from
     from stream_app.operations.process import BrokerAnswers, TopicsChecked, WhenReady, run
 
@@ -44,6 +45,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
         BrokerAnswers(kafka_client_arguments(settings)),
         TopicsChecked(settings),
         app.config,
+        OwnUrl(app, settings),
         WhenReady(app, lambda: announce(settings, app.web_view.url) if announce else None),
         *(make(app) for make in also),
     ]
