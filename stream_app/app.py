@@ -15,7 +15,7 @@ from stream_app.authoring.follower import ConfigFollower
 from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Job, Probe, Store, Work
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import MemoryStore
-from stream_app.processing.handler import ScoringHandler
+from stream_app.processing.handler import Rulebooks, ScoringHandler
 from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed
@@ -97,27 +97,13 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     """Return the application for these settings; `operations.process.run` runs it."""
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
     follower, recent = ConfigFollower(settings), RecentAwards(topics.score_changed.name)
-    scoring = ScoringHandler(
-        partitions=settings.partitions,
-        engagement=[*(spec.name for spec in topics.keyed), topics.rekeyed.name],
-        contacts=topics.contacts.name,
-        commands=topics.commands.name,
-        score_changed=topics.score_changed.name,
-        threshold_crossed=topics.threshold_crossed.name,
-        dead_letters=topics.dead_letters.name,
-        rulebooks=follower,
-        dedupe_ids=settings.dedupe_ids,
-        max_record_bytes=settings.max_record_bytes,
-        max_lateness_days=settings.max_lateness_days,
-        headers=settings.headers,
-    )
     job = Job(
         name=settings.app_id,
         sources=tuple(spec.name for spec in topics.sources),
         changelog=topics.changelog.name,
         journal=topics.journal.name,
         partitions=settings.partitions,
-        handler=Announcing(scoring, recent),
+        handler=Announcing(scoring_handler(settings, follower), recent),
         client=client,
         store=partial(_open_store, settings),
         start=settings.start,
@@ -141,6 +127,25 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     app.follower, app.config = follower, FollowConfig(follower)
     app.web_view = _web(settings, app, recent, follower)
     return app
+
+
+def scoring_handler(settings: Settings, rulebooks: Rulebooks) -> ScoringHandler:
+    """Return the handler that scores; `state verify` replays with the same one over the history of rulebooks."""
+    topics = declared_topics(settings)
+    return ScoringHandler(
+        partitions=settings.partitions,
+        engagement=[*(spec.name for spec in topics.keyed), topics.rekeyed.name],
+        contacts=topics.contacts.name,
+        commands=topics.commands.name,
+        score_changed=topics.score_changed.name,
+        threshold_crossed=topics.threshold_crossed.name,
+        dead_letters=topics.dead_letters.name,
+        rulebooks=rulebooks,
+        dedupe_ids=settings.dedupe_ids,
+        max_record_bytes=settings.max_record_bytes,
+        max_lateness_days=settings.max_lateness_days,
+        headers=settings.headers,
+    )
 
 
 def _open_store(settings: Settings, partition: int) -> Store:

@@ -30,6 +30,11 @@ COMMANDS: Mapping[str, Row] = {
     "rules": Row("stream_app.operations.authoring_commands:rules", "Write and read scoring rules."),
     "profiles": Row("stream_app.operations.authoring_commands:profiles", "Write and read score profiles."),
     "config": Row("stream_app.operations.authoring_commands:config", "Show and check the settings in force."),
+    "dead-letters": Row(
+        "stream_app.operations.dead_letter_commands:dead_letters", "List, show and redrive what could not be an input."
+    ),
+    "state": Row("stream_app.operations.state_commands:state", "Read the state of contacts; verify it by a replay."),
+    "partition": Row("stream_app.operations.partition_commands:partition", "Show where partitions stand."),
     "schemas": Row("stream_app.operations.schemas_commands:schemas", "Write and check the JSON Schemas."),
     "generate": Row("stream_app.operations.generate_commands:generate", "Send a made-up load of events and commands."),
 }
