@@ -96,8 +96,7 @@ def _reset(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
         return _refuse("the award would leave int64")
     core = msgspec.structs.replace(contact.core, fires={})
     if points == 0:
-        after = msgspec.structs.replace(contact, core=core)
-        return Decision("applied" if contact.core.fires else "no_effect", after)
+        return Decision("no_effect", msgspec.structs.replace(contact, core=core))
     core, outputs = pay(core, [_award(contact, points, RESET_REASON)], org, occasion)
     return Decision("applied", msgspec.structs.replace(contact, core=core), outputs)
 

@@ -87,7 +87,7 @@ def test_d26_reset_is_announced_like_an_adjust_and_drops_counts() -> None:
 def test_d26_reset_of_score_0_says_nothing_but_drops_counts() -> None:
     fold = Fold(rulebook({"id": 1, "eventType": "email_open", "points": 0, "maxPerContact": 1}))
     fold.put(event("email_open"))
-    assert fold.put(command("reset", "a")).outcome == "applied"
+    assert fold.put(command("reset", "a")).outcome == "no_effect"
     assert fold.put(command("reset", "b")).outcome == "no_effect"
     assert len(fold.changes) == 1
     fold.put(event("email_open"))
