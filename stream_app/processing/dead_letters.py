@@ -4,7 +4,6 @@ Laws: the original key, value and headers come first and untouched; only the val
 then its length and hash say so; ``leadstream-redrive-count`` says how often the record was sent again before.
 """
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -38,7 +37,7 @@ def dead_letter(topic: str, partition: int, record: Record, rejected: Rejected) 
     return record.key, value, headers
 
 
-def redrives(headers: Headers | Sequence[tuple[str, bytes | None]]) -> int:
+def redrives(headers: Headers) -> int:
     """Return how often a record was redriven: the last such header, 0 when there is none or it is no number."""
     counts = [count for name, count in headers if name == REDRIVE_COUNT]
     return int(counts[-1]) if counts and counts[-1] and counts[-1].isdigit() and len(counts[-1]) < 10 else 0

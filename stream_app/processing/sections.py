@@ -5,7 +5,7 @@ leaves no record behind, whatever the window setting was when they were written.
 Reads ``Committed``; writes into a dict of changes.
 """
 
-from typing import Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -30,11 +30,19 @@ FACTS_SUFFIX: Final = SEPARATOR + FACTS
 COMMANDS_SUFFIX: Final = SEPARATOR + COMMANDS
 SEGMENT_SUFFIX: Final = SEPARATOR + SEGMENT
 
+WIDE_INTEGER: Final = 1  # MessagePack extension type: an integer beyond 64 bits, as decimal text
+
 Changes = dict[bytes, bytes | None]
 
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
-_decode_facts: Final = msgspec.msgpack.Decoder(Facts).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def _wide_integer(code: int, data: memoryview) -> Any:
+    return int(data.tobytes()) if code == WIDE_INTEGER else msgspec.msgpack.Ext(code, data.tobytes())
+
+
+decode_facts: Final = msgspec.msgpack.Decoder(Facts, ext_hook=_wide_integer).decode
 
 
 class NewerState(Exception):
@@ -60,7 +68,7 @@ def complete(committed: Committed, key: bytes, contact: Contact) -> Contact:
     has = contact.core.has
     commands = committed.get(key + COMMANDS_SUFFIX) if has & HAS_COMMANDS else None
     facts = committed.get(key + FACTS_SUFFIX) if has & HAS_FACTS else None
-    return Contact(contact.core, contact.older, commands or b"", _decode_facts(facts) if facts else NO_FACTS)
+    return Contact(contact.core, contact.older, commands or b"", decode_facts(facts) if facts else NO_FACTS)
 
 
 def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) -> None:
@@ -75,7 +83,7 @@ def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) 
     if after.commands is not before.commands:
         changes[key + COMMANDS_SUFFIX] = after.commands or None
     if after.facts is not before.facts:
-        changes[key + FACTS_SUFFIX] = _encode(after.facts) if core.has & HAS_FACTS else None
+        changes[key + FACTS_SUFFIX] = _encode_facts(after.facts) if core.has & HAS_FACTS else None
 
 
 def erase(committed: Committed, key: bytes, stored: Contact, changes: Changes) -> None:
@@ -84,6 +92,23 @@ def erase(committed: Committed, key: bytes, stored: Contact, changes: Changes) -
     for suffix in (CORE_SUFFIX, COMMANDS_SUFFIX, FACTS_SUFFIX, *names):
         if committed.get(key + suffix) is not None:
             changes[key + suffix] = None
+
+
+def _encode_facts(facts: Facts) -> bytes:
+    try:
+        return _encode(facts)
+    except OverflowError:  # attributes are JSON, whose integers have any size
+        return _encode(msgspec.structs.replace(facts, attributes=_with_wide_integers(facts.attributes)))
+
+
+def _with_wide_integers(value: Any) -> Any:
+    """Return a JSON value with each integer beyond 64 bits as an extension."""
+    if isinstance(value, dict):
+        return {name: _with_wide_integers(inner) for name, inner in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_with_wide_integers(inner) for inner in cast("list[Any]", value)]
+    wide = isinstance(value, int) and not -(2**63) <= value < 2**64
+    return msgspec.msgpack.Ext(WIDE_INTEGER, b"%d" % value) if wide else value
 
 
 def _store_segments(key: bytes, before: Contact, after: Contact, changes: Changes) -> None:

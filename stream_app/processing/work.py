@@ -7,7 +7,7 @@ Reads ``Committed``; writes the Effects.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 
@@ -161,15 +161,10 @@ class Work:
         return decision.rejected
 
     def _complete(self, key: bytes, entry: Entry) -> None:
-        """Load commands and facts, into both states: neither has changed them yet."""
-        if entry.stored is not None and entry.contact is not None:
-            full = sections.complete(self._committed, key, entry.stored)
-            entry.contact = (
-                full
-                if entry.contact is entry.stored
-                else Contact(entry.contact.core, entry.contact.older, full.commands, full.facts)
-            )
-            entry.stored = full
+        """Load commands and facts into both states: neither has changed them yet, and an erasure comes after this."""
+        stored, contact = cast("Contact", entry.stored), cast("Contact", entry.contact)
+        entry.stored = full = sections.complete(self._committed, key, stored)
+        entry.contact = full if contact is stored else Contact(contact.core, contact.older, full.commands, full.facts)
         entry.complete = True
 
     def _collect(self, key: bytes, entry: Entry, decision: Decision) -> None:

@@ -4,7 +4,8 @@ from schemas.ids import contact_key, rest_id, split_contact_key, text_id, text_o
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("42", "42"), (42, "42"), (-5, "-5"), ("ü\u00a0\u200b", "ü\u00a0\u200b"), ("x" * 128, "x" * 128)]
+    ("value", "text"),
+    [("42", "42"), (42, "42"), (-5, "-5"), ("ü\u00a0\u200b", "ü\u00a0\u200b"), ("x" * 128, "x" * 128)],
 )
 def test_id_becomes_text(value: str | int, text: str) -> None:
     assert text_id(value) == text

@@ -17,9 +17,7 @@ from tests.scoring_kit import Fold, command, event, rulebook
         (0, 49, []),
     ],
 )
-def test_s40_thresholds_are_crossed_in_the_order_passed(
-    before: int, after: int, passed: list[tuple[int, str]]
-) -> None:
+def test_s40_thresholds_are_crossed_in_the_order_passed(before: int, after: int, passed: list[tuple[int, str]]) -> None:
     thresholds = Thresholds([(100, 0), (50, 0), (80, 0)])
     assert thresholds.cross(before, after, ()) == (passed, ())
     assert thresholds.untouched(before, after) == (not passed)
@@ -58,7 +56,9 @@ def test_d7_a_contact_that_starts_at_or_above_needs_the_full_way_down() -> None:
 
 
 def test_d8_a_silent_set_moves_the_state_of_thresholds() -> None:
-    fold = Fold(rulebook({"id": 1, "eventType": "email_open", "points": 5}, thresholds=[{"value": 50, "hysteresis": 9}]))
+    fold = Fold(
+        rulebook({"id": 1, "eventType": "email_open", "points": 5}, thresholds=[{"value": 50, "hysteresis": 9}])
+    )
     fold.put(command("set", "a", amount=60))
     fold.put(command("set", "b", amount=45))
     fold.put(event("email_open"))
