@@ -36,25 +36,36 @@ async def _consumer(client: Client, isolation: str = "read_committed") -> AsyncI
         await asyncio.wait_for(consumer.stop(), 5)
 
 
+@asynccontextmanager
+async def _asked(client: Client, places: list[TopicPartition], isolation: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """Open a consumer to ask for offsets: assigned, so that it learns all leaders at once, and reading nothing."""
+    async with _consumer(client, isolation) as consumer:
+        consumer.assign(places)
+        consumer.pause(*places)
+        yield consumer
+
+
 async def starts(client: Client, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the oldest retained offsets."""
-    async with _consumer(client) as consumer:
-        return await consumer.beginning_offsets(list(places))
+    wanted = list(places)
+    async with _asked(client, wanted, "read_committed") as consumer:
+        return await consumer.beginning_offsets(wanted)
 
 
 async def stable_ends(client: Client, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the ends of what is committed at this moment."""
-    async with _consumer(client) as consumer:
-        return await consumer.end_offsets(list(places))
+    wanted = list(places)
+    async with _asked(client, wanted, "read_committed") as consumer:
+        return await consumer.end_offsets(wanted)
 
 
 async def settled_ends(client: Client, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
     """Return ends of committed records that are behind all that had been written when this was called."""
     wanted = list(places)
-    async with _consumer(client, "read_uncommitted") as consumer:
+    async with _asked(client, wanted, "read_uncommitted") as consumer:
         written = await consumer.end_offsets(wanted)
     until = asyncio.get_running_loop().time() + OPEN_TRANSACTION_SECONDS
-    async with _consumer(client) as consumer:
+    async with _asked(client, wanted, "read_committed") as consumer:
         while True:
             ends = await consumer.end_offsets(wanted)
             behind = [place for place in wanted if ends[place] < written[place]]
