@@ -20,7 +20,7 @@ from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed
 from stream_app.reading.recent_awards import RecentAwards
-from stream_app.settings import Settings, declared_topics, kafka_client_arguments
+from stream_app.settings import Settings, SettingsError, declared_topics, kafka_client_arguments, variable_of
 from stream_app.web.authentication import Keys
 from stream_app.web.metrics import create_registry
 from stream_app.web.routes import create_web
@@ -96,6 +96,9 @@ class LeadstreamApp(ExactlyOnceApp):
 def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamApp:
     """Return the application for these settings; `operations.process.run` runs it."""
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
+    if topics.unkeyed:  # better refused than never read
+        names = ", ".join(spec.name for spec in topics.unkeyed)
+        raise SettingsError(variable_of("engagement_topics"), f"sources of role any are not read yet: {names}")
     follower, recent = ConfigFollower(settings), RecentAwards(topics.score_changed.name)
     job = Job(
         name=settings.app_id,

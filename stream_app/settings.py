@@ -77,7 +77,7 @@ class Settings:
         Literal["wall", "records"], Setting(a.one_of("wall", "records"), "wall", "What moves the clock (S60)")
     ]
     max_batch_records: Annotated[int, Setting(a.integer(1, 100_000), "4000", "Most records of one transaction")]
-    max_record_bytes: Annotated[int, Setting(a.integer(1024, 900_000), "262144", "Longer values are dead letters")]
+    max_record_bytes: Annotated[int, Setting(a.integer(1024, 262_144), "262144", "Longer values are dead letters")]
     max_lateness_days: Annotated[int | None, Setting(a.integer(1, 36_500), None, "Older events are dead letters")]
     dedupe_ids: Annotated[int, Setting(a.integer(16, 65_536), "256", "Event ids remembered for each contact (S4)")]
     session_timeout_seconds: Annotated[int, Setting(a.integer(6, 1800), "10", "Silence after which a worker is gone")]

@@ -18,6 +18,7 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
 
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.puts import Change
+from stream_app.delivery.aiokafka_seams import stop_consumer
 from stream_app.scoring.rulebook import ConfigRecord
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
@@ -120,7 +121,7 @@ async def read_config(settings: Settings) -> list[ConfigRecord]:
             taken = await consumer.getmany(partition, timeout_ms=200)
             records += map(config_record, taken.get(partition, []))
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
     return records
 
 

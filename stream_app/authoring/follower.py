@@ -15,6 +15,7 @@ from typing import Final
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
+from stream_app.delivery.aiokafka_seams import stop_consumer
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
 from stream_app.settings import Settings
 
@@ -87,7 +88,7 @@ class ConfigFollower:
             except (KafkaError, OSError, TimeoutError) as error:
                 self._tell(f"{self._partition.topic} cannot be read at offset {self.version}: {error!r}")
             finally:
-                await consumer.stop()
+                await stop_consumer(consumer)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _follow(self, consumer: Consumer) -> None:

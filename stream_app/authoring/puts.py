@@ -16,6 +16,7 @@ from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog, Kind, 
 from stream_app.authoring.lint import Linted, Problem, lint_profile, lint_rule, pointer
 
 MAX_BODY_BYTES: Final = 262_144
+MAX_RULES_PER_ORG: Final = 500
 STORED: Final = ("id", "orgId", "createdAt", "updatedAt")  # what leadstream adds; taken back as it was given out
 
 Action = Literal["add", "replace", "keep", "delete"]
@@ -56,6 +57,7 @@ def plan_put(kind: Kind, log: ConfigLog, org_id: str, items: Sequence[object], a
         putting.take(index, item)
     if prune:
         putting.prune()
+    putting.limit()
     return Plan(tuple(putting.changes.values()), tuple(putting.problems))
 
 
@@ -99,6 +101,13 @@ class _Putting:
         self.problems += _placed(index, found)
         if key is not None and linted.body is not None and not any(problem.severity == "error" for problem in found):
             self._plan(index, key, linted.body)
+
+    def limit(self) -> None:
+        """Refuse more rules than an org may have."""
+        deleted = sum(change.action == "delete" for change in self.changes.values())
+        added = sum(change.action == "add" for change in self.changes.values())
+        if self._kind == "rule" and len(self._live) + added - deleted > MAX_RULES_PER_ORG:
+            self.problems.append(Problem("", "too_many_rules", f"an org has at most {MAX_RULES_PER_ORG} rules"))
 
     def prune(self) -> None:
         """Plan the deletion of what the list lacks."""

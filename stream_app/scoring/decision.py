@@ -20,7 +20,7 @@ Outcome = Literal["applied", "duplicate", "no_effect", "rejected"]
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """The fate of one input.
 
-    ``applied``: at least one output, or tags, attributes or fire counts changed.  ``no_effect``: accepted otherwise;
+    ``applied``: at least one output, or tags, e-mail or attributes changed.  ``no_effect``: accepted otherwise;
     the contact exists from then on, the id is remembered and times move.  ``duplicate``: the id was remembered, nothing
     changes.  ``rejected``: ``rejected`` says why, nothing changes and nothing is remembered (D21).
     ``contact`` is the one after the input, None when there is none; ``capped`` counts rules that matched in vain (S12).

@@ -196,3 +196,11 @@ def test_foreign_keys_are_no_objects(key: bytes) -> None:
 def test_foreign_values_count_for_the_version_only(value: bytes) -> None:
     log = ConfigLog.of([ConfigRecord(AuthoredKey("rule", "1", "1").encode(), value, 0)])
     assert (log.version, log.live) == (1, {})
+
+
+def test_an_org_has_at_most_500_rules() -> None:
+    full = put(ConfigLog(), *[RULE] * 500)
+    assert not full.refused
+    more = put(records(full), RULE)
+    assert more.refused and [problem.code for problem in more.problems] == ["too_many_rules"]
+    assert not put(records(full), {**RULE, "id": 7, "points": 9}).refused
