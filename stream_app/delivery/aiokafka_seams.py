@@ -9,13 +9,15 @@ private here has a public but slower way; the figures are in docs/performance.md
 import asyncio
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiokafka.codec
 import aiokafka.record._crecords.default_records as record_format
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -23,12 +25,14 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (FetchResult, "check_assignment _update_position"),
     (BatchBuilder, "close"),
+    (AIOKafkaClient, "_metadata_update"),
     (AIOKafkaProducer, "_COMPRESSORS"),
     (record_format, "lz4_encode"),
 )
 # lz4 at aiokafka's fixed level 9 costs 2-3 us a record; level 1 compresses nearly as well
 FAST_LZ4 = functools.partial(aiokafka.codec.lz4_encode, level=1)
 PREFETCH_SECONDS = 3600.0
+_CLOSING: set[asyncio.Future[None]] = set()  # a task without a reference may vanish
 
 
 @dataclass(slots=True)
@@ -63,9 +67,25 @@ async def start_reader(client: Mapping[str, Any], fetch_bytes: int) -> Any:
         group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
         max_partition_fetch_bytes=fetch_bytes, fetch_max_wait_ms=500, **client,
     )  # fmt: skip
-    await consumer.start()
+    await started(consumer)
     consumer._fetcher._prefetch_backoff = PREFETCH_SECONDS
     return consumer
+
+
+async def started(consumer: Any) -> None:
+    """Start a consumer; one that cannot start, or is cancelled while it does, is closed."""
+    try:
+        await consumer.start()
+    except BaseException:
+        await stop_consumer(consumer)
+        raise
+
+
+async def partition_counts(consumer: Any, topics: Iterable[str]) -> dict[str, int]:
+    """Return how many partitions each topic has, from metadata of this moment; 0 for one that does not exist."""
+    wanted, now = sorted(topics), ClusterMetadata()
+    await consumer._client._metadata_update(now, wanted)  # the public way knows assigned topics only, and maybe not yet
+    return {topic: len(now.partitions_for_topic(topic) or ()) for topic in wanted}
 
 
 def restore_consumer(client: Mapping[str, Any], group: str) -> Any:
@@ -164,8 +184,25 @@ def driver_codec(compression: str | None) -> int:
     return 0 if compression is None else AIOKafkaProducer._COMPRESSORS[compression][1]
 
 
+async def send_ready(producer: Any, batch: Any, topic: str, partition: int) -> "asyncio.Future[Any]":
+    """Hand a ready-made batch over; the future ends with its delivery and is never reported as unretrieved."""
+    sending: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    sending.add_done_callback(_retrieve)
+    return sending
+
+
+def _retrieve(future: "asyncio.Future[Any] | None") -> None:
+    """Take note of a future's error, so that asyncio does not log it when the future goes."""
+    if future is not None and future.done() and not future.cancelled():
+        future.exception()
+
+
 async def cut_off(producer: Any, limit_seconds: float = 2.0) -> None:
     """Stop a producer; one that waits for undeliverable batches is cut off after the limit."""
+    await _whole(_cut_off(producer, limit_seconds))
+
+
+async def _cut_off(producer: Any, limit_seconds: float) -> None:
     try:
         await asyncio.wait_for(producer.stop(), limit_seconds)
     except Exception:
@@ -174,6 +211,19 @@ async def cut_off(producer: Any, limit_seconds: float = 2.0) -> None:
             sender.cancel()
         with contextlib.suppress(Exception):
             await asyncio.wait_for(producer.client.close(), limit_seconds)
+    # a fenced or failed sender leaves its error in these too; the batches' own futures have told it
+    _retrieve(producer._txn_manager._transaction_waiter)
+    for batches in producer._message_accumulator._batches.values():
+        for batch in batches:
+            _retrieve(batch._drain_waiter)
+
+
+async def _whole(closing: Coroutine[Any, Any, None]) -> None:
+    """Run a bounded end to its end, whatever becomes of the caller: half closed clients keep sockets and tasks."""
+    task = asyncio.ensure_future(closing)
+    _CLOSING.add(task)
+    task.add_done_callback(_CLOSING.discard)
+    await asyncio.shield(task)
 
 
 async def stop_consumer(consumer: Any, limit_seconds: float = 5.0) -> None:
@@ -182,6 +232,10 @@ async def stop_consumer(consumer: Any, limit_seconds: float = 5.0) -> None:
     In aiokafka 0.14 a fetch in its retry pause lets its CancelledError out of stop(), as if the caller had been
     cancelled, and the client stays open; a task of its own keeps the two apart.
     """
+    await _whole(_stop_consumer(consumer, limit_seconds))
+
+
+async def _stop_consumer(consumer: Any, limit_seconds: float) -> None:
     stopping = asyncio.ensure_future(consumer.stop())
     await asyncio.wait([stopping], timeout=limit_seconds)
     if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:

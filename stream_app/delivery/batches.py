@@ -11,10 +11,10 @@ from typing import Final
 from schemas.journal import BatchJournal, InputRange, PartitionRecord, Sweep
 from stream_app.delivery import clock, steps
 from stream_app.delivery.aiokafka_seams import Take
-from stream_app.delivery.errors import ChainBroken
+from stream_app.delivery.errors import ChainBroken, HandlerFailed
 from stream_app.delivery.handler import Batch, BatchKind, Effects, Output, Work
 from stream_app.delivery.job import Job
-from stream_app.delivery.opening import now_ms
+from stream_app.delivery.opening import Opened, now_ms
 from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import SourceReader
 from stream_app.delivery.status import DeliveryCounters
@@ -25,20 +25,24 @@ NO_HEADERS: Final[list[tuple[str, bytes | None]]] = []
 
 
 class Batches:
-    """Runs one batch at a time; ``record`` is the partition record of the last committed one."""
+    """Runs one batch at a time.
+
+    ``record`` is the partition record of the last committed one, ``end`` the changelog's last stable offset after it.
+    """
 
     def __init__(
-        self, job: Job, partition: int, record: PartitionRecord, store: Store, writer: TransactionalWriter,
+        self, job: Job, partition: int, opened: Opened, store: Store, writer: TransactionalWriter,
         reader: SourceReader, counters: DeliveryCounters,
     ) -> None:  # fmt: skip
-        self.record = record
+        self.record = opened.record
+        self.end = opened.end
         self._job = job
         self._partition = partition
         self._store = store
         self._writer = writer
         self._reader = reader
         self._counters = counters
-        self._positions = dict(record.sources)
+        self._positions = dict(opened.record.sources)
         self._journal_key = b"%d" % partition
         self._lock = asyncio.Lock()
 
@@ -68,7 +72,7 @@ class Batches:
         ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
         batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic))
         work = self._job.handler.begin(batch, self._store)
-        count, newest = await self._feed(work, take)
+        count, newest = await self._feed(work, batch, take)
         record = self._following(batch)
         steps.see(record, take.topic, newest)
         record.clock = work.clock
@@ -125,12 +129,18 @@ class Batches:
             self._partition, record.seq + 1, kind, record.clock, version, ceiling, self._job.clock_mode,
         )  # fmt: skip
 
-    async def _feed(self, work: Work, take: Take) -> tuple[int, int]:
+    async def _feed(self, work: Work, batch: Batch, take: Take) -> tuple[int, int]:
         """Apply a take in slices with a breath between; return (records, newest timestamp)."""
-        fed = 0, 0
-        for so_far in steps.feed(work, take.topic, self._partition, take.records(), self._job.slice_records):
-            fed = so_far
-            await asyncio.sleep(0)
+        fed, records = (0, 0), list(take.records())
+        try:
+            for so_far in steps.feed(work, take.topic, self._partition, iter(records), self._job.slice_records):
+                fed = so_far
+                await asyncio.sleep(0)
+        except HandlerFailed:
+            again = self._job.handler.begin(batch, self._store)  # one by one, to name the record
+            for _ in steps.feed(again, take.topic, self._partition, iter(records), 1):
+                await asyncio.sleep(0)
+            raise
         return fed
 
     def _finish(self, work: Work, until: int | None, count: int) -> Effects:
@@ -160,6 +170,7 @@ class Batches:
         # INVARIANT: merged_only_after_commit; nothing awaits between the commit and the end of the merge
         self._reach("merging")
         self._store.apply(changes, Checkpoint(end, now_ms()))
+        self.end = end + 1  # its own commit marker
         self.record = record
         self._counters.batches += 1
         if batch is not None:

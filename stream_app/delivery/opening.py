@@ -16,7 +16,13 @@ from typing import Any
 import msgspec
 
 from schemas.journal import JOURNAL_SCHEMA_VERSION, PARTITION_RECORD_KEY, PartitionRecord, SourceCounters
-from stream_app.delivery.aiokafka_seams import TopicPartition, restore_consumer, stop_consumer
+from stream_app.delivery.aiokafka_seams import (
+    TopicPartition,
+    partition_counts,
+    restore_consumer,
+    started,
+    stop_consumer,
+)
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.job import Job
 from stream_app.delivery.stores import Checkpoint, Store
@@ -31,10 +37,11 @@ decode_record = msgspec.json.Decoder(PartitionRecord).decode
 
 @dataclass(slots=True)
 class Opened:
-    """Where the partition stands; ``fresh`` when its first record is still to be committed."""
+    """Where the partition stands: ``end`` of its changelog; ``fresh`` when its first record is yet to be committed."""
 
     record: PartitionRecord
     restored_records: int
+    end: int
     fresh: bool
 
 
@@ -49,13 +56,13 @@ async def open_partition(
     """Bring the store to the changelog's end and return where to go on; PartitionStopped when it must not."""
     consumer = restore_consumer(job.client, job.name)
     try:
-        await consumer.start()
+        await started(consumer)
         changelog = TopicPartition(job.changelog, partition)
         sources = [TopicPartition(topic, partition) for topic in job.sources]
         consumer.assign([changelog, *sources])
         consumer.pause(*sources)
-        _check_counts(job, consumer)
-        restored = await _restore(consumer, changelog, store, warn, progress)
+        await _check_counts(job, consumer)
+        restored, end = await _restore(consumer, changelog, store, warn, progress)
         raw = store.get(PARTITION_RECORD_KEY)
         if raw is None:
             record = await _first_record(job, consumer, sources, store)
@@ -63,14 +70,14 @@ async def open_partition(
             record = _known_record(job, raw)
             await _check_group(record, consumer, sources, warn)
         await _check_sources(consumer, sources, record)
-        return Opened(record, restored, fresh=raw is None)
+        return Opened(record, restored, end, fresh=raw is None)
     finally:
         await stop_consumer(consumer)
 
 
-def _check_counts(job: Job, consumer: Any) -> None:
-    for topic in (*job.sources, job.changelog):
-        count = len(consumer.partitions_for_topic(topic) or ())
+async def _check_counts(job: Job, consumer: Any) -> None:
+    counts = await partition_counts(consumer, (*job.sources, job.changelog, job.journal))
+    for topic, count in counts.items():
         if count and count != job.partitions:
             raise PartitionStopped(
                 f"topic {topic} has {count} partitions, the application {job.partitions}",
@@ -81,7 +88,8 @@ def _check_counts(job: Job, consumer: Any) -> None:
 async def _restore(
     consumer: Any, changelog: TopicPartition, store: Store,
     warn: Callable[[str], None], progress: Callable[[int], None],
-) -> int:  # fmt: skip
+) -> tuple[int, int]:  # fmt: skip
+    """Return (records read, end of the changelog), the store being at that end."""
     begin: int = (await consumer.beginning_offsets([changelog]))[changelog]
     end: int = (await consumer.end_offsets([changelog]))[changelog]
     start, local = _local_base(store, end, warn), store.get(PARTITION_RECORD_KEY)
@@ -103,7 +111,7 @@ async def _restore(
         warn("the local store is of another changelog: wiped, restoring from the start")
         store.wipe()
         return await _restore(consumer, changelog, store, warn, progress)
-    return restored
+    return restored, end
 
 
 def _local_base(store: Store, end: int, warn: Callable[[str], None]) -> int | None:
@@ -151,6 +159,7 @@ async def _first_record(job: Job, consumer: Any, sources: list[TopicPartition], 
 
 
 def _known_record(job: Job, raw: bytes) -> PartitionRecord:
+    # INVARIANT: the_partition_record_is_the_truth
     record = decode_record(raw)
     if record.schema_version > JOURNAL_SCHEMA_VERSION:
         raise PartitionStopped(
@@ -188,6 +197,7 @@ async def _check_group(
 
 
 async def _check_sources(consumer: Any, sources: list[TopicPartition], record: PartitionRecord) -> None:
+    # INVARIANT: never_starts_from_somewhere_else
     begin: Mapping[Any, int] = await consumer.beginning_offsets(sources)
     end: Mapping[Any, int] = await consumer.end_offsets(sources)
     for source in sources:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError  # pyright: ignore[reportMissingTypeStubs] untyped library
+from aiokafka.errors import CorruptRecordException, KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.journal import PartitionRecord
 from stream_app.delivery.batches import Batches
@@ -46,6 +46,7 @@ class Partition:
         self._batches: Batches | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._verified = True
         self._restored = 0
         self._fences: list[float] = []
 
@@ -53,39 +54,43 @@ class Partition:
     def start(self) -> None:
         """Run in a task of its own; does nothing while one runs or the partition is stopped."""
         # INVARIANT: one_task_per_partition
-        if self._task is None or self._task.done():
-            self._stopping = False
+        if not self.stopped and (self._task is None or self._task.done()):
+            self._stopping, self._verified = False, False
             self._task = asyncio.get_running_loop().create_task(self._run(), name=f"partition-{self.number}")
 
     async def pause(self, limit_seconds: float) -> None:
-        """Finish the batch in flight and end the task; producer, reader and state stay if it ended by itself."""
+        """Finish the batch in flight and end the task; producer, reader and state stay if it ended by itself.
+
+        Half of the limit is for the batch, the rest for cutting it off; what is still closing then goes on by itself.
+        """
         task, self._stopping = self._task, True
         if task is None:
             return
+        time = asyncio.get_running_loop().time
+        ends = time() + limit_seconds
         self._reader.wake()
-        await asyncio.wait([task], timeout=limit_seconds if self.phase == "running" else 0.1)
+        await asyncio.wait([task], timeout=limit_seconds / 2 if self.phase == "running" else 0.1)
         cut = not task.done()
-        ends = asyncio.get_running_loop().time() + limit_seconds
         while not task.done():  # one cancel is not enough: aiokafka's start and stop swallow CancelledError
             task.cancel()
             await asyncio.wait([task], timeout=0.2)
-            if asyncio.get_running_loop().time() > ends:
+            if time() > ends:
                 self._leave(f"partition {self.number}: its task does not end")
         self._task = None
-        if cut:
-            await self.close()
+        if cut or task.cancelled():
+            closing = asyncio.ensure_future(self.close())
+            await asyncio.wait([closing], timeout=max(0.1, ends - time()))
 
     async def close(self) -> None:
         """Forget everything; the next open fences whatever was left behind."""
-        if self.phase != "stopped":
+        if not self.stopped:
             self._enter("closing")
-        self._batches = None
-        store, self._store = self._store, None
-        await self._reader.stop()
-        await self._writer.close()
+        store, reader, writer = self._store, self._reader, self._writer
+        self._store = self._batches = None
+        self._reader, self._writer = SourceReader(self._job, self.number), TransactionalWriter(self._job, self.number)
         if store is not None:
-            store.close()
-        self._reader = SourceReader(self._job, self.number)
+            store.close()  # before anything awaits: a cancel must not leave its lock behind
+        await asyncio.gather(reader.stop(), writer.close())
         if self.phase == "closing":
             self._enter("idle")
 
@@ -94,7 +99,7 @@ class Partition:
         delay = 0.0
         while not self._stopping:
             try:
-                if self._batches is None:
+                if self._batches is None or not await self._current(self._batches):
                     await self._open()
                 delay = 0.0
                 await self._work()
@@ -102,13 +107,33 @@ class Partition:
                 await self._reposition(broken)
             except PartitionStopped as stop:
                 return await self._stop(stop)
-            except (OffsetOutOfRangeError, CorruptRecordException) as error:
+            except CorruptRecordException as error:
                 return await self._stop(PartitionStopped(f"a source is damaged: {error!r}", "see docs/operations.md"))
             except RETRIED as error:
                 delay = await self._recover(error, delay)
+            except asyncio.CancelledError as error:
+                if self._stopping or (task := asyncio.current_task()) is None or task.cancelling():
+                    raise
+                delay = await self._recover(error, delay)  # aiokafka lets a cancel of its own out
             except Exception as error:
                 log.exception("partition %d: a bug in delivery", self.number)
                 return await self._stop(PartitionStopped(f"delivery raised {error!r}", "report it; restart the worker"))
+
+    async def _current(self, batches: Batches) -> bool:
+        """Tell whether nobody else committed while this partition was paused; closes it if somebody did."""
+        # INVARIANT: state_kept_over_a_pause_is_current
+        if self._verified:
+            return True
+        self._enter("opening")
+        end = await self._reader.end_of(self._job.changelog)
+        while end < batches.end:  # our own commit marker is still on its way
+            await asyncio.sleep(0.05)
+            end = await self._reader.end_of(self._job.changelog)
+        self._verified = end == batches.end
+        if not self._verified:
+            log.warning("partition %d: its changelog was written while it was paused: opening again", self.number)
+            await self.close()
+        return self._verified
 
     async def _open(self) -> None:
         job = self._job
@@ -119,11 +144,12 @@ class Partition:
         opened = await open_partition(job, self.number, store, self._warn, self._progress)
         await self._await_rulebook(opened.record)
         self._counters.restored += opened.restored_records
-        batches = Batches(job, self.number, opened.record, store, self._writer, self._reader, self._counters)
+        batches = Batches(job, self.number, opened, store, self._writer, self._reader, self._counters)
         if opened.fresh:
             await batches.commit_first()
         await self._reader.start(opened.record.sources)
-        self._batches = batches
+        # INVARIANT: nothing_is_applied_or_shown_before_fence_and_restore_have_ended
+        self._batches, self._verified = batches, True
         log.info("partition %d: open, restored %d records", self.number, opened.restored_records)
 
     async def _await_rulebook(self, record: PartitionRecord) -> None:
@@ -147,7 +173,7 @@ class Partition:
         log.warning("partition %d: %s: reading again from the partition record", self.number, broken)
         await self.close()
 
-    async def _recover(self, error: Exception, delay: float) -> float:
+    async def _recover(self, error: BaseException, delay: float) -> float:
         """Close and wait two heartbeats or more, so that a rebalance under way is heard before we fence anybody."""
         now = asyncio.get_running_loop().time()
         if fenced(error):
@@ -165,8 +191,8 @@ class Partition:
     async def _stop(self, stop: PartitionStopped) -> None:
         log.error("partition %d stopped: %s", self.number, stop)
         self._enter("stopped")
-        await self.close()
         self.why = str(stop)
+        await self.close()
 
     # ------------------------------------------------------------------ what it says
     @property
@@ -175,8 +201,8 @@ class Partition:
         return self.phase == "stopped"
 
     def committed(self) -> Store | None:
-        """Return the committed state, None unless it is complete."""
-        return self._store if self._batches is not None else None
+        """Return the committed state, None unless it is complete and, after a pause, known to be the newest."""
+        return self._store if self._batches is not None and (self._stopping or self._verified) else None
 
     def status(self) -> PartitionStatus:
         """Return a snapshot."""

@@ -75,8 +75,10 @@ class Partitions:
             self._incomplete = {
                 number: sorted(self.sources - topics) for number, topics in here.items() if self.sources - topics
             }
-            lost = [self._open.pop(number) for number in list(self._open) if number not in wanted]
-            await asyncio.gather(*(partition.close() for partition in lost))
+            lost = [number for number in self._open if number not in wanted]
+            await asyncio.gather(*(self._open[number].close() for number in lost))
+            for number in lost:  # only now: a rebalance that cancels this must find those that are still to be closed
+                del self._open[number]
             for number in sorted(wanted):
                 if number not in self._open:
                     self._open[number] = Partition(self.job, number, self.counters, leave)

@@ -96,6 +96,12 @@ class SourceReader:
             rows.append((source.topic, at, at if high is None else high, when))
         return rows
 
+    async def end_of(self, topic: str) -> int:
+        """Return the last stable offset of this partition of any topic."""
+        place = TopicPartition(topic, self._ring[0].partition)
+        ends: Mapping[Any, int] = await self._consumer.end_offsets([place])
+        return ends[place]
+
     async def stop(self) -> None:
         """Stop reading."""
         consumer, self._consumer = self._consumer, None

@@ -23,7 +23,8 @@ def feed(work: Work, source: str, partition: int, records: Iterator[Record], siz
         try:
             work.apply(source, chunk)
         except Exception as error:
-            where = f"{source}-{partition} offsets {chunk[0].offset} to {chunk[-1].offset}"
+            last = f" to {chunk[-1].offset}" if len(chunk) > 1 else ""
+            where = f"{source}-{partition} offset {chunk[0].offset}{last}"
             raise HandlerFailed(f"the handler raised {error!r} at {where}", "a bug: see the log") from error
         count += len(chunk)
         newest = max(newest, *(record.timestamp for record in chunk))

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stream_app.delivery.aiokafka_seams import TopicPartition, build_batch, cut_off, transactional_producer
+from stream_app.delivery.aiokafka_seams import TopicPartition, build_batch, cut_off, send_ready, transactional_producer
 from stream_app.delivery.handler import Output
 from stream_app.delivery.job import Job
 from stream_app.delivery.opening import now_ms
@@ -62,6 +62,7 @@ class TransactionalWriter:
             if isinstance(result, BaseException):
                 raise result
         self._reach("sent")
+        # INVARIANT: offsets_are_sent_after_the_data_is_acknowledged
         if offsets:
             where = {TopicPartition(topic, self._partition): offset for topic, offset in offsets.items()}
             await producer.send_offsets_to_transaction(where, self._job.name)
@@ -80,7 +81,7 @@ class TransactionalWriter:
             batch, end = build_batch(limit, job.compression, records, first, at)
             if end == first:
                 raise ValueError(f"a record for {topic} is larger than {limit} bytes")
-            sends.append((await producer.send_batch(batch, topic, partition=self._partition), end - first))
+            sends.append((await send_ready(producer, batch, topic, self._partition), end - first))
             first = end
         return sends
 
