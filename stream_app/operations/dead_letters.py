@@ -8,7 +8,7 @@ Reads ``dead-letters``; writes the topics that they came from.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
@@ -17,7 +17,7 @@ from stream_app.operations.shown import safe_text, shown_time
 from stream_app.processing.dead_letters import ERRORS, ORIGINAL_LENGTH, REASON, REDRIVE_COUNT, redrives
 
 HeaderList = list[tuple[str, bytes | None]]
-SHOWN_VALUE: int = 4000
+SHOWN_VALUE: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,14 +54,9 @@ def state() -> None:
 @json_option
 def get(settings: Settings, org: str, contact: str, as_json: bool) -> None:
     """Print every section of one contact's state."""
-    from schemas.ids import contact_key
-    from stream_app.operations.shown import contact_prefix
-    from stream_app.processing.placement import partition_of
-
-    partition = partition_of(contact_key(org, contact), settings.partitions)
-    rows = list(run_on_topics(settings, _rows(settings, [partition], contact_prefix(org, contact))))
+    rows = run_on_topics(settings, read_rows(settings, None, org, contact))
     if not rows:
-        raise click.ClickException(f"contact {contact} of org {org} has no state (partition {partition})")
+        raise click.ClickException(f"contact {contact} of org {org} has no state")
     _print_rows(rows, as_json)
 
 
@@ -72,10 +67,7 @@ def get(settings: Settings, org: str, contact: str, as_json: bool) -> None:
 @json_option
 def dump(settings: Settings, chosen: tuple[int, ...], org: str | None, as_json: bool) -> None:
     """Print all state, one record a line, by partition and key; with --org or --partition less."""
-    from stream_app.operations.shown import contact_prefix
-
-    prefix = b"" if org is None else contact_prefix(org)
-    _print_rows(run_on_topics(settings, _rows(settings, partitions_of(settings, chosen), prefix)), as_json)
+    _print_rows(run_on_topics(settings, read_rows(settings, partitions_of(settings, chosen), org)), as_json)
 
 
 @state.command()
@@ -104,12 +96,19 @@ async def _verify(settings: Settings, partitions: list[int]) -> list[Any]:
     return [await verify_partition(settings, partition) for partition in partitions]
 
 
-async def _rows(settings: Settings, partitions: list[int], prefix: bytes) -> list[dict[str, Any]]:
-    """Return decoded state records whose keys begin with a prefix, by partition and key."""
-    from stream_app.operations.shown import shown_key, shown_state
+async def read_rows(
+    settings: Settings, partitions: list[int] | None, org: str | None, contact: str = ""
+) -> list[dict[str, Any]]:
+    """Return decoded state records of an org or a contact by partition and key; None is the contact's partition."""
+    from schemas.ids import contact_key
+    from stream_app.operations.shown import contact_prefix, shown_key, shown_state
     from stream_app.operations.state_log import read_state
+    from stream_app.processing.placement import partition_of
 
     client, changelog = kafka_client_arguments(settings), declared_topics(settings).changelog.name
+    prefix = b"" if org is None else contact_prefix(org, contact)
+    if partitions is None:
+        partitions = [partition_of(contact_key(org or "", contact), settings.partitions)]
     rows: list[dict[str, Any]] = []
     for partition in partitions:
         records = (await read_state(client, changelog, partition)).records

@@ -85,6 +85,8 @@ class _Verification:
         self._verdict.seq, self._verdict.records = replay.record.seq, replay.records
         if replay.record.seq < record.seq:
             raise NotReplayable(f"the journal ends at batch {replay.record.seq}, the state is that of {record.seq}")
+        while await self._next_entry(journal, record) is not None:
+            pass  # batches after the state was read; those of another state count
         await self._finish_outputs()
         return replay
 

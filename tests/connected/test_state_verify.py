@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from click.testing import CliRunner, Result
 
 from stream_app.operations import authoring_commands
@@ -127,6 +128,15 @@ async def write(bootstrap: str, topic: str, partition: int, key: bytes | None, v
         await producer.stop()
 
 
+async def delete_before(bootstrap: str, place: TopicPartition, offset: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records({place: RecordsToDelete(before_offset=offset)})
+    finally:
+        await admin.close()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_replayed_partition_is_the_same_after_kills_and_a_planted_difference_is_named(
@@ -165,9 +175,38 @@ def test_replayed_partition_is_the_same_after_kills_and_a_planted_difference_is_
     assert {topic.removeprefix(made.prefix) for topic, count in compared.items() if count} == OUTPUTS
     assert made.run("state", "verify", options=("--partition", "0")).exit_code == 0
     assert_redriven(made)
+    assert_adjusted(made)
     made.end_worker(signal.SIGTERM)
     assert {verdict["verdict"] for verdict in made.verify().values()} == {"same"}
+    assert_lost_ranges_are_said(made)
     assert_named(made)
+
+
+def assert_adjusted(made: Installation) -> None:
+    before = made.json("score", "get", options=("--org", "1", "1"))["scores"]["default"]
+    adjust = ("--org", "1", "1", "7", "--reason", "call", "--command-id", "once")
+    for _ in range(2):  # the same command twice counts once
+        assert made.json("score", "adjust", options=adjust)["commandId"] == "once"
+    wait(lambda: made.json("score", "get", options=("--org", "1", "1"))["scores"]["default"] == before + 7)
+    wait(lambda: made.applied() > 0)
+    assert made.json("score", "get", options=("--org", "1", "1"))["scores"]["default"] == before + 7
+    assert made.run("score", "adjust", options=("--org", "1", "1", "--", "-3")).exit_code == 0
+    assert made.run("score", "adjust", options=("--org", "no org", "1", "3")).exit_code == 2
+    assert made.run("score", "get", options=("--org", "1", "nobody")).exit_code == 1
+    wait(lambda: made.applied() > 0)
+
+
+def assert_lost_ranges_are_said(made: Installation) -> None:
+    """Outputs that retention took are counted; a journal without its beginning is no ground to start from."""
+    topic = f"{made.prefix}.score-changed"
+    asyncio.run(delete_before(made.bootstrap, TopicPartition(topic, 0), 100))
+    verdict = made.verify()[0]
+    assert verdict["verdict"] == "same"
+    assert 0 < verdict["outputs"][topic]["notRetained"] <= 100 < verdict["outputs"][topic]["compared"]
+    asyncio.run(delete_before(made.bootstrap, TopicPartition(f"{made.prefix}.journal", 0), 3))
+    told = made.run("state", "verify", options=("--partition", "0"))
+    assert told.exit_code == 1
+    assert "partition 0: impossible: the journal is retained from batch" in told.stdout
 
 
 def assert_redriven(made: Installation) -> None:
@@ -198,7 +237,7 @@ def assert_named(made: Installation) -> None:
     changelog = f"{made.prefix}-contacts-changelog"
     asyncio.run(write(made.bootstrap, changelog, 1, contact.encode() + b"\0c", b"\x99wrong"))
     verdict = made.verify()
-    assert [verdict[p]["verdict"] for p in range(PARTITIONS)] == ["same", "different", "same"]
+    assert [verdict[p]["verdict"] for p in range(PARTITIONS)] == ["impossible", "different", "same"]
     (difference,) = verdict[1]["differences"]
     assert (difference["where"], difference["contact"], difference["section"]) == ("state", contact, "core")
     assert difference["replayed"] == row["value"]
