@@ -3,7 +3,7 @@
 
 import { Board } from "./board.js";
 import { Stream, read } from "./stream.js";
-import { $, drawContact, drawCrossings, drawFigures, drawPartitions, drawRows, show } from "./view.js";
+import { $, drawContact, drawCrossings, drawFigures, drawPartitions, drawRows, forgetPartitions, show } from "./view.js";
 
 const STORED = "leadstream-key";
 const ACCOUNTING_MS = 2000;
@@ -109,7 +109,7 @@ async function accounting() {
     const answer = await read(path("/accounting"), session.key);
     if (answer.ok) drawPartitions(answer.body.meta.partitions, answer.body.meta.partitionCount);
   } catch {
-    // The stream says so already.
+    forgetPartitions(); // why, the stream says
   }
 }
 

@@ -5,6 +5,7 @@ const count = new Intl.NumberFormat("en");
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const past = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
 export const $ = (id) => document.getElementById(id);
 export const show = (id, shown) => { $(id).hidden = !shown; };
@@ -21,6 +22,7 @@ const direction = (points) => (points > 0 ? "up" : points < 0 ? "down" : "flat")
 
 function when(text) {
   const at = new Date(text);
+  if (at.getFullYear() !== new Date().getFullYear()) return past.format(at);
   return Date.now() - at < 43_200_000 && at <= Date.now() + 60_000 ? clock.format(at) : day.format(at);
 }
 
@@ -121,8 +123,17 @@ export function drawPartitions(partitions, total) {
     return item;
   }));
   show("no-partitions", partitions.length === 0);
+  $("no-partitions").textContent = "None is held by this worker.";
   $("lag").textContent = compact.format(partitions.reduce((sum, partition) => sum + partition.lag, 0));
   $("running").textContent = `${partitions.filter((partition) => partition.phase === "running").length} / ${total}`;
+}
+
+// What was true of a worker that no longer answers may be false by now.
+export function forgetPartitions() {
+  $("partitions").replaceChildren();
+  show("no-partitions", true);
+  $("no-partitions").textContent = "Not known while the worker does not answer.";
+  $("lag").textContent = $("running").textContent = "–";
 }
 
 export function drawContact(contact) {
