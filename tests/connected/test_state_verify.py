@@ -2,121 +2,26 @@
 
 import asyncio
 import collections
-import http.client
-import json
-import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from click.testing import CliRunner, Result
 
-from stream_app.operations import authoring_commands
-from stream_app.operations.command_line import COMMANDS, root
 from tests.conftest import Broker
+from tests.connected.installation import PARTITIONS, Installation, installed, wait
 
-LEADSTREAM = (sys.executable, "-c", "from stream_app.operations.command_line import main; main()")
-PARTITIONS = 3
-RULES, PROFILES = (Path(authoring_commands.__file__).parent / f"demo_{kind}.yaml" for kind in ("rules", "profiles"))
 OUTPUTS = {".score-changed", ".threshold-crossed", ".dead-letters"}
 EDITED = '[{"id": 3, "name": "Link clicked", "eventType": "email_click", "points": 7}]'
 
 
-def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "not in time"
-        time.sleep(0.1)
-
-
-class Installation:
-    """One worker as a process, and the command line beside it."""
-
-    def __init__(self, bootstrap: str, prefix: str, folder: Path) -> None:
-        self.bootstrap, self.prefix, self.folder = bootstrap, prefix, folder
-        self.line = [
-            "--bootstrap-servers", bootstrap, "--prefix", prefix, "--app-id", prefix, "--partitions", str(PARTITIONS),
-        ]  # fmt: skip
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def run(
-        self, *words: str, options: tuple[str, ...] = (), text: str | None = None, partitions: bool = True
-    ) -> Result:
-        line = self.line if partitions else self.line[:-2]
-        return CliRunner().invoke(root(COMMANDS), [*words, *line, *options], input=text, prog_name="leadstream")
-
-    def json(self, *words: str, options: tuple[str, ...] = ()) -> Any:
-        return json.loads(self.run(*words, options=(*options, "--json")).stdout)
-
-    def popen(self, *words: str) -> subprocess.Popen[bytes]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("LEADSTREAM_")}
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen([*LEADSTREAM, *words], env=environ, stdout=log, stderr=log, cwd=self.folder)
-
-    def start_worker(self) -> None:
-        self.process = self.popen(
-            "worker", *self.line, "--web-port", str(self.port), "--data-dir", str(self.folder / "data"),
-            "--instance-id", "one",
-        )  # fmt: skip
-
-    def ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/ready")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def end_worker(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        self.process.wait(30)
-
-    def applied(self) -> int:
-        """Records applied over all sources and partitions; -1 while some are unread."""
-        rows = [row["state"] for row in self.json("partition", "show")]
-        if not all(rows):
-            return -1
-        sources = [source for row in rows for source in row["sources"].values()]
-        return -1 if any(source["lag"] for source in sources) else sum(source["applied"] for source in sources)
-
-    def verify(self) -> dict[int, dict[str, Any]]:
-        return {verdict["partition"]: verdict for verdict in self.json("state", "verify")["partitions"]}
-
-
 @pytest.fixture
 def installation(broker: Broker, scratch_prefix: str, tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(broker.bootstrap, scratch_prefix, tmp_path)
-    assert made.run("topics", "apply").exit_code == 0
-    for kind, file in (("rules", RULES), ("profiles", PROFILES)):
-        put = made.run(kind, "put", options=("--org", "1", str(file)), partitions=False)
-        assert put.exit_code == 0, put.output
-    try:
+    with installed(broker.bootstrap, scratch_prefix, tmp_path) as made:
         yield made
-    finally:
-        if made.process is not None and made.process.poll() is None:
-            made.process.kill()
-            made.process.wait()
-
-
-def load(installation: Installation, seed: int, events: int, rate: int, *shares: str) -> subprocess.Popen[bytes]:
-    return installation.popen(
-        "generate", *installation.line, "--events", str(events), "--contacts", "300", "--seed", str(seed),
-        "--rate", str(rate), "--duplicate-share", "0.05", "--org", "1", "--org", "acme", *shares,
-    )  # fmt: skip
 
 
 async def write(bootstrap: str, topic: str, partition: int, key: bytes | None, value: bytes | None) -> None:
@@ -137,18 +42,14 @@ async def delete_before(bootstrap: str, place: TopicPartition, offset: int) -> N
         await admin.close()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(240)
-def test_replayed_partition_is_the_same_after_kills_and_a_planted_difference_is_named(
-    installation: Installation,
-) -> None:
-    made = installation
+def verified_under_load(made: Installation) -> dict[int, dict[str, Any]]:
+    """Kill a worker under load, change a rule, verify before the load ends; return those verdicts."""
     made.start_worker()
     wait(made.ready)
     # two, because a compacted topic takes no record without a key: one kind of broken attributes
     sending = [
-        load(made, 1, 6000, 600, "--bad-share", "0.05", "--commands-share", "0.1"),
-        load(made, 2, 2000, 300, "--attributes-share", "0.5"),
+        made.load(1, 6000, 600, "--bad-share", "0.05", "--commands-share", "0.1"),
+        made.load(2, 2000, 300, "--attributes-share", "0.5"),
     ]
     wait(lambda: (made.json("partition", "show")[0]["state"] or {"seq": 0})["seq"] > 3)
     made.end_worker(signal.SIGKILL)
@@ -160,7 +61,16 @@ def test_replayed_partition_is_the_same_after_kills_and_a_planted_difference_is_
     assert {verdict["verdict"] for verdict in under_way.values()} == {"same"}, under_way
     assert [process.wait(60) for process in sending] == [0, 0]
     wait(lambda: made.applied() > 0)
+    return under_way
 
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_replayed_partition_is_the_same_after_kills_and_a_planted_difference_is_named(
+    installation: Installation,
+) -> None:
+    made = installation
+    under_way = verified_under_load(made)
     still = made.verify()
     assert {verdict["verdict"] for verdict in still.values()} == {"same"}, still
     records = [row["state"] for row in made.json("partition", "show")]
@@ -245,3 +155,30 @@ def assert_named(made: Installation) -> None:
     told = made.run("state", "verify", options=("--partition", "2"))
     assert told.exit_code == 1
     assert f"score-changed  {contact}" in told.stdout
+
+
+@pytest.mark.timeout(180)
+def test_second_application_on_the_same_topics_is_told_apart(installation: Installation) -> None:
+    made = installation
+    assert {verdict["why"] for verdict in made.verify().values()} == {"the partition has no state yet"}
+    made.start_worker(crash="committed:6")
+    sending = made.load(3, 1500, 500)
+    assert made.process is not None
+    assert made.process.wait(60) == -signal.SIGKILL
+    made.start_worker()
+    assert sending.wait(60) == 0
+    wait(lambda: made.applied() > 0)
+    made.end_worker(signal.SIGTERM)
+    first = made.verify()
+    assert {verdict["verdict"] for verdict in first.values()} == {"same"}, first
+    assert all(any(count["compared"] for count in verdict["outputs"].values()) for verdict in first.values())
+
+    made.use(f"{made.prefix}-again")
+    assert made.run("topics", "apply").exit_code == 0
+    made.start_worker()
+    wait(lambda: made.applied() > 0)
+    for app_id in (made.prefix, f"{made.prefix}-again"):
+        made.use(app_id)
+        for verdict in made.verify().values():
+            assert verdict["verdict"] == "same" and verdict["stateRecords"] > 10
+            assert "outputs are not compared" in verdict["why"] and verdict["outputs"] == {}
