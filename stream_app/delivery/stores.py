@@ -64,10 +64,11 @@ class MemoryStore:
 
     def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) in key order; sorts what has come since the last scan."""
+        data = self._data
         if self._unsorted:
-            self._order = sorted({*self._order, *self._unsorted})
+            self._order = sorted(data)  # without what was deleted since
             self._unsorted = []
-        order, data = self._order, self._data
+        order = self._order
         for i in range(bisect_right(order, after), len(order)):
             value = data.get(order[i])
             if value is not None:

@@ -1,0 +1,178 @@
+"""Batches without input records: what is due acts once and in order, a sweep meets each contact once."""
+
+import asyncio
+import collections
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from stream_app.delivery.opening import now_ms
+from tests.conftest import Broker
+from tests.connected import counter_fleet as fleet_of
+from tests.connected.counter_bench import Bench, Phases
+from tests.connected.waiting import until
+
+
+@pytest.fixture
+async def bench(broker: Broker, scratch_prefix: str, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with Bench(broker.bootstrap, scratch_prefix, tmp_path) as bench:
+        yield bench
+
+
+async def ids(bench: Bench, value: bytes) -> list[bytes]:
+    """The ids of all outputs of a kind, in the order of the log."""
+    rows = await fleet_of.read_all(bench.bootstrap, bench.counted, 1)
+    return [dict(row.headers)["id"] for row in rows if row.value == value]
+
+
+async def no_dues_left(bench: Bench) -> None:
+    async def none() -> bool:
+        state = {row.key: row.value for row in await fleet_of.read_all(bench.bootstrap, bench.changelog, 1)}
+        return all(value is None for key, value in state.items() if key[:1] == b"d")
+
+    await until(none)
+
+
+@pytest.mark.parametrize("limit", [3, 500])
+async def test_due_times_act_once_in_order_also_across_a_restart(bench: Bench, limit: int) -> None:
+    for i in range(40):
+        await bench.producer.send(bench.events, b"due:100", key=b"k%d" % (i % 7))
+    await bench.producer.flush()
+    bench.sent = 40
+    partition = await bench.running(tick_contacts=limit)
+    await until(lambda: partition.status().seq >= 1)
+    await bench.end(partition)
+    partition = await bench.running(tick_contacts=limit)
+    await bench.caught_up(partition)
+    await no_dues_left(bench)
+    await bench.exact()
+    ticks = await ids(bench, b"tick")
+    assert ticks == sorted(ticks)
+    kinds = [entry.kind for entry in (await fleet_of.journals(bench.bootstrap, bench.name, 1))[0]]
+    assert set(kinds) <= {"records", "clock"}
+
+
+async def test_a_tick_whose_commit_failed_acts_once(bench: Bench) -> None:
+    def fail() -> None:
+        raise OSError("the connection broke")
+
+    phases = Phases()
+    partition = await bench.running(probe=phases, tick_contacts=2)
+    await bench.send(bench.events, *[b"due:100"] * 10)
+    await bench.caught_up(partition)
+    phases.act["committed"] = fail
+    await until(lambda: partition._counters.reopened > 0)
+    phases.act.clear()
+    await no_dues_left(bench)
+    await bench.exact()
+
+
+async def swept(bench: Bench, version: int) -> "collections.Counter[bytes]":
+    """How often each contact was swept for a version."""
+    head = b"sweep-%d-n" % version
+    told = [i for i in await ids(bench, b"swept") if i.startswith(head)]
+    return collections.Counter(i[len(head) :].split(b"=")[0] for i in told)
+
+
+async def contacts(bench: Bench, count: int) -> set[bytes]:
+    await bench.send_many(bench.events, count, keys=count)
+    partition = await bench.running()
+    await bench.caught_up(partition)
+    await bench.end(partition)
+    return {b"k%d" % i for i in range(count)}
+
+
+async def test_a_sweep_meets_each_contact_once_though_ended_in_the_middle(bench: Bench) -> None:
+    names = await contacts(bench, 100)
+    phases = Phases()
+    partition = await bench.running(probe=phases, tick_contacts=10)
+    left = [4]
+
+    def end_in_the_middle() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError("killed")
+
+    phases.act["committed"] = end_in_the_middle
+    bench.handler.rulebook = 1
+    await until(lambda: partition._counters.reopened == 1)
+    await bench.end(partition)
+    record = await bench.record()
+    assert record.sweep is not None and record.sweep.version == 1
+    partition = await bench.running(tick_contacts=10)
+    await until(lambda: partition._batches is not None and partition._batches.record.sweep is None)
+    assert await swept(bench, 1) == collections.Counter(names)
+    await bench.exact()
+
+
+async def test_a_sweep_overtaken_by_a_newer_version_starts_again(bench: Bench) -> None:
+    names = await contacts(bench, 60)
+    phases = Phases()
+    partition = await bench.running(probe=phases, tick_contacts=10)
+    left = [3]
+
+    def publish_again() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            bench.handler.rulebook = 2
+
+    phases.act["committed"] = publish_again
+    bench.handler.rulebook = 1
+    await until(lambda: partition.status().version == 2)
+    await until(lambda: partition._batches is not None and partition._batches.record.sweep is None)
+    assert await swept(bench, 2) == collections.Counter(names)
+    assert max((await swept(bench, 1)).values()) == 1
+    await bench.exact()
+
+
+async def test_input_goes_on_during_a_sweep(bench: Bench) -> None:
+    await contacts(bench, 200)
+    partition = await bench.running(tick_contacts=1)
+    bench.handler.rulebook = 1
+    await until(lambda: partition.status().version == 1)
+    await bench.send(bench.fast, b"x", key=b"a")
+    await bench.caught_up(partition)
+    assert (await bench.record()).sweep is not None
+    await until(lambda: partition._batches is not None and partition._batches.record.sweep is None)
+    assert set((await swept(bench, 1)).values()) == {1}
+    await bench.exact()
+
+
+async def test_an_older_rulebook_waits_for_the_one_of_the_record(bench: Bench) -> None:
+    bench.handler.rulebook = 5
+    await contacts(bench, 5)
+    bench.handler.rulebook = 4
+    partition = bench.start()
+    await until(lambda: partition.why == "waits for rulebook 5, knows 4")
+    assert partition.committed() is None
+    bench.handler.rulebook = 5
+    await bench.caught_up(partition)
+
+
+async def test_the_clock_never_goes_back_across_owners(bench: Bench) -> None:
+    ahead = await bench.running()
+    later = now_ms() + 50 * 60_000  # as if this owner's clock were ahead of the next one's
+    await bench.producer.send_and_wait(bench.events, b"x", key=b"k", timestamp_ms=later)
+    bench.sent = 1
+    await bench.caught_up(ahead)
+    await bench.end(ahead)
+    assert (await bench.record()).clock == later
+    behind = await bench.running()
+    await bench.send(bench.events, b"due:100")
+    await bench.send(bench.fast, b"x")
+    await bench.caught_up(behind)
+    await no_dues_left(bench)
+    clocks = [entry.clock for entry in (await fleet_of.journals(bench.bootstrap, bench.name, 1))[0]]
+    assert clocks == sorted(clocks) and clocks[-1] >= later
+    await bench.exact()
+
+
+async def test_a_due_time_acts_while_nothing_else_comes(bench: Bench) -> None:
+    await bench.send(bench.events, b"due:1500")
+    partition = await bench.running()
+    await bench.caught_up(partition)
+    assert await ids(bench, b"tick") == []
+    async with asyncio.timeout(10):
+        await no_dues_left(bench)
+    assert len(await ids(bench, b"tick")) == 1
