@@ -9,8 +9,9 @@ import msgspec
 
 from schemas.ids import contact_key
 from schemas.journal import PARTITION_RECORD_KEY, PartitionRecord
-from schemas.state import COMMANDS, CORE, FACTS, HASH_BYTES, SEGMENT, SEPARATOR, Core, Facts
+from schemas.state import COMMANDS, CORE, FACTS, HASH_BYTES, SEGMENT, SEPARATOR, Core
 from schemas.times import MAX_TIME, format_time
+from stream_app.processing.sections import decode_facts
 
 SECTION_NAMES: Final = {CORE: "core", COMMANDS: "commands", FACTS: "facts"}
 
@@ -54,7 +55,7 @@ def shown_state(key: bytes, value: bytes | None) -> Any:
         if section == CORE:
             return _core(msgspec.msgpack.decode(value, type=Core))
         if section == FACTS:
-            return _named(msgspec.msgpack.decode(value, type=Facts))
+            return _named(decode_facts(value))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return safe_text(value)
     return _hashes(value)

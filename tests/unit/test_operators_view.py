@@ -8,12 +8,14 @@ import pytest
 
 from schemas.events import Rejected
 from schemas.journal import PARTITION_RECORD_KEY
-from schemas.state import Core, Facts, ProfileState
+from schemas.state import SCHEMA_VERSION, Core, Facts, ProfileState
 from stream_app.authoring.rulebook_history import RulebookHistory, UnknownVersion
 from stream_app.operations.dead_letters import DeadLetter
 from stream_app.operations.shown import contact_prefix, safe_text, shown_key, shown_state, shown_time
 from stream_app.operations.state_verify import state_difference
 from stream_app.processing.dead_letters import dead_letter
+from stream_app.processing.sections import store
+from stream_app.scoring.contact import new_contact, with_facts
 from stream_app.scoring.rulebook import ConfigRecord, fold
 
 CORE = Core(1, 0, 86_400_000, 3, {"default": ProfileState(5, 2, 5, 2, (5,))}, {1: 2}, b"12345678abcdefgh")
@@ -55,6 +57,14 @@ def test_sections_are_decoded() -> None:
 @pytest.mark.parametrize("key", [b"1:42\0c", b"1:42\0f", PARTITION_RECORD_KEY])
 def test_value_that_cannot_be_decoded_is_shown_as_bytes(key: bytes) -> None:
     assert shown_state(key, b"\xc1\x00") == "\\xc1\\x00"
+
+
+def test_facts_with_integers_of_any_size_are_shown() -> None:
+    changes: dict[bytes, bytes | None] = {}
+    facts = Facts(SCHEMA_VERSION, None, (), {"n": 2**100}, 0)
+    store(b"1:2", None, with_facts(new_contact(1), facts), changes)
+    shown = shown_state(b"1:2\x00f", changes[b"1:2\x00f"])
+    assert json.loads(json.dumps(shown))["attributes"] == {"n": 2**100}
 
 
 def test_contacts_of_an_org_do_not_hold_those_of_a_longer_name() -> None:
