@@ -7,12 +7,8 @@ Reads and writes: that folder, the user's cache, the topics.
 """
 
 import os
-import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
@@ -26,7 +22,7 @@ from stream_app.settings import Settings, declared_topics, effective
 
 ORG: Final = "1"
 PER_SECOND: Final = 200.0
-STOP_SECONDS: Final = 10.0  # for the broker, after the worker, so that both fit into the 15 s of `docker stop`
+GROUP_SECONDS: Final = 30.0
 DEMO_SETTINGS: Final = ("partitions", "web_bind", "web_port", "data_dir", "store")
 
 
@@ -40,6 +36,7 @@ DEMO_SETTINGS: Final = ("partitions", "web_bind", "web_port", "data_dir", "store
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line when ready, nothing else.")
 def demo(settings: Settings, as_json: bool, **asked: Any) -> None:
     """Score real orders on this machine until told to stop."""
+    from stream_app.operations.demo_folder import alone, broker_of, clear, ended_by_signals
     from stream_app.operations.demo_replay import PlaceUnreadable
     from stream_app.operations.replay import Pace
 
@@ -53,10 +50,10 @@ def demo(settings: Settings, as_json: bool, **asked: Any) -> None:
     if not keep and settings.bootstrap_servers:
         raise click.UsageError("--fresh deletes what the embedded broker holds, but brokers are named")
     try:
-        with _ended_by_signals(), _alone(home):
+        with ended_by_signals(), alone(home):
             if not keep:
-                _clear(home)
-            with _kafka(settings, home) as bootstrap:
+                clear(home)
+            with broker_of(home, settings.bootstrap_servers) as bootstrap:
                 _run(_demo_settings(settings, home, bootstrap), pace=pace, as_json=as_json, **asked)
     except PlaceUnreadable as error:
         raise click.ClickException(str(error)) from error
@@ -64,14 +61,16 @@ def demo(settings: Settings, as_json: bool, **asked: Any) -> None:
 
 def _run(settings: Settings, *, pace: Any, customers: int | None, once: bool, as_json: bool) -> None:
     from stream_app.operations import dataset
+    from stream_app.operations.demo_folder import tell
     from stream_app.operations.demo_replay import DemoReplay, read_place, replayed_by, write_place
     from stream_app.operations.jars import cache_dir
     from stream_app.operations.topic_administration import TopicsRefused, ensure_topics
     from stream_app.operations.worker_commands import run_worker
 
-    _tell("preparing topics, rules and orders")
+    tell("preparing topics, rules and orders")
     run_bounded(ensure_topics(settings), TopicsRefused)
     run_bounded(_put_missing(settings))
+    run_bounded(_group_can_meet(settings))
     try:
         wheel = dataset.fetch(cache_dir() / "data")
     except dataset.DatasetUnavailable as error:
@@ -80,7 +79,7 @@ def _run(settings: Settings, *, pace: Any, customers: int | None, once: bool, as
     place = read_place(path, replayed_by(settings, customers))
     write_place(path, place)
     replaying = partial(DemoReplay, settings=settings, wheel=wheel, path=path, place=place, pace=pace, once=once)
-    _tell("starting the worker")
+    tell("starting the worker")
     run_worker(settings, announce=_announce_json if as_json else partial(_announce, place.next), also=(replaying,))
 
 
@@ -107,12 +106,13 @@ def _demo_settings(settings: Settings, home: Path, bootstrap: str) -> Settings:
 
 def _free_port(settings: Settings) -> int:
     from stream_app.operations.broker_folder import free_port, port_is_free
+    from stream_app.operations.demo_folder import tell
 
     if settings.web_port and port_is_free(settings.web_port):
         return settings.web_port
     port = free_port()
     if settings.web_port:
-        _tell(f"port {settings.web_port} is taken: the page is at port {port} instead")
+        tell(f"port {settings.web_port} is taken: the page is at port {port} instead")
     return port
 
 
@@ -137,84 +137,22 @@ async def _put_missing(settings: Settings) -> None:
             await writer.write(plan.written)
 
 
-@contextmanager
-def _kafka(settings: Settings, home: Path) -> Iterator[str]:
-    """Give the address of a broker: the one that was named, else an embedded one, which is ended at the end."""
-    from stream_app.operations.broker import EmbeddedKafka
-    from stream_app.operations.broker_commands import FAILURES
+async def _group_can_meet(settings: Settings) -> None:
+    """Wait until a new broker has a coordinator for the group, of which the worker would complain first."""
+    import asyncio
 
-    if settings.bootstrap_servers:
-        yield settings.bootstrap_servers
-        return
-    kafka = EmbeddedKafka(home / "broker", progress=_progress())
-    try:
-        try:
-            kafka.start()
-        except FAILURES as failure:
-            raise click.ClickException(str(failure)) from failure
-        yield kafka.bootstrap
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # it is ending already, and must not leave the broker behind
-        _tell("stopping")
-        kafka.stop(STOP_SECONDS)
+    from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+    from stream_app.operations.topic_administration import administration
 
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Leave the block by SystemExit(0) on SIGINT and SIGTERM; the worker has handlers of its own while it runs."""
-
-    def leave(*_: object) -> None:
-        raise SystemExit(0)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Hold the demo's folder, which the system gives back whatever ends this process."""
-    from stream_app.operations.class_archive import lock_at_once
-
-    home.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if not lock_at_once(descriptor):
-            raise click.ClickException(f"a demo runs already on {home}; --data-dir names another folder")
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _clear(home: Path) -> None:
-    """Delete what earlier demos left, and end a broker that a killed one left running."""
-    from stream_app.operations.broker import EmbeddedKafka
-
-    EmbeddedKafka(home / "broker").kill()
-    for entry in home.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != "lock":
-            entry.unlink()
-
-
-def _tell(text: str) -> None:
-    click.echo(f"leadstream demo: {text}", err=True)
-
-
-def _progress() -> Any:
-    """Show each step: counting on a terminal, its beginning elsewhere."""
-    from stream_app.operations.broker_commands import terminal_progress
-
-    def begin(what: str, done: int, _total: int) -> None:
-        if done == 0:
-            _tell(what)
-
-    return terminal_progress() if sys.stderr.isatty() else begin
+    async with administration(settings) as admin, asyncio.timeout(GROUP_SECONDS):
+        while True:
+            try:
+                await admin.find_coordinator(settings.app_id)
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(0.1)
+            else:
+                return
 
 
 def _announce_json(settings: Settings, url: str) -> None:

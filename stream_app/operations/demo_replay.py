@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.1
+CANCELS: Final = 4
+CANCEL_SECONDS: Final = 1.0
 SLICE_RECORDS: Final = 200  # about a second of a pace that follows the original times
 
 
@@ -97,6 +99,17 @@ class DemoReplay(Service):
         self._path, self._place, self._pace, self._once = path, place, pace, once
 
     @Service.task
+    async def _replay(self) -> None:
+        sending = asyncio.create_task(self._send())
+        try:
+            await asyncio.shield(sending)
+        finally:
+            # Without a broker aiokafka waits for ever, for its batches, then for its end: each cancel ends one wait.
+            for _ in range(CANCELS):
+                if not sending.done():
+                    sending.cancel()
+                    await asyncio.wait([sending], timeout=CANCEL_SECONDS)
+
     async def _send(self) -> None:
         while self._app.why_not() is not None:
             await self.sleep(LOOK_SECONDS)

@@ -71,7 +71,7 @@ def test_the_demo_scores_ends_by_one_signal_and_goes_on(tmp_path: Path) -> None:
         again = moved(demo)
         assert again["version"] > shown["version"]
         assert demo.ended(signal.SIGINT) == 0, demo.log
-    assert "Traceback" not in demo.log
+    assert "Traceback" not in demo.log and "ERROR" not in demo.log
 
 
 def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -80,6 +80,15 @@ def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
         family = demo.family()
         assert demo.ended(signal.SIGTERM) == 0, demo.log
         assert not any(process.is_running() for process in family)
+
+
+def test_it_ends_also_when_its_broker_is_gone(tmp_path: Path) -> None:
+    with Leadstream(tmp_path, "demo", "--json") as demo:
+        ready_line(demo)
+        demo.until(lambda: score(demo), "a score")
+        EmbeddedKafka(tmp_path / "data" / "demo" / "broker").kill()
+        demo.until(lambda: "Unable connect" in demo.log, "the loss")
+        assert demo.ended(signal.SIGTERM) == 0, demo.log
 
 
 def test_a_taken_port_is_told_and_another_one_found(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""What a demo owns while it runs: its folder, its broker, and the signals that end it.
+
+Laws: one demo at a time holds a folder, and the system gives it back whatever ends the process; a broker found running
+in it is a killed demo's and is taken over, so it is ended too; nothing outside the folder is deleted.
+Reads and writes: the folder.
+"""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from stream_app.operations.broker import EmbeddedKafka
+from stream_app.operations.broker_commands import FAILURES, terminal_progress
+from stream_app.operations.class_archive import lock_at_once
+from stream_app.operations.jars import Progress
+
+STOP_SECONDS: Final = 10.0  # for the broker, after the worker, so that both fit into 15 s
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Hold the folder for the length of a block; ClickException where another demo does."""
+    home.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not lock_at_once(descriptor):
+            raise click.ClickException(f"a demo runs already on {home}; --data-dir names another folder")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def clear(home: Path) -> None:
+    """Delete what earlier demos left, and end a broker that a killed one left running."""
+    EmbeddedKafka(home / "broker").kill()
+    for entry in home.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != "lock":
+            entry.unlink()
+
+
+@contextmanager
+def broker_of(home: Path, named: str | None) -> Iterator[str]:
+    """Give the address of a broker: the one that was named, else an embedded one, which is ended at the end."""
+    if named:
+        yield named
+        return
+    kafka = EmbeddedKafka(home / "broker", progress=_progress())
+    try:
+        try:
+            kafka.start()
+        except FAILURES as failure:
+            raise click.ClickException(str(failure)) from failure
+        yield kafka.bootstrap
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # it is ending already, and must not leave the broker behind
+        tell("stopping (the first time this takes some seconds)")
+        kafka.stop(STOP_SECONDS)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Leave the block by SystemExit(0) on SIGINT and SIGTERM; the worker has handlers of its own while it runs."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tell(text: str) -> None:
+    """Say on standard error what is being done."""
+    click.echo(f"leadstream demo: {text}", err=True)
+
+
+def _progress() -> Progress:
+    """Show each step: counting on a terminal, its beginning elsewhere."""
+
+    def begin(what: str, done: int, _total: int) -> None:
+        if done == 0:
+            tell(what)
+
+    return terminal_progress() if sys.stderr.isatty() else begin
