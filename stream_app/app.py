@@ -100,23 +100,7 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
         names = ", ".join(spec.name for spec in topics.unkeyed)
         raise SettingsError(variable_of("engagement_topics"), f"sources of role any are not read yet: {names}")
     follower, recent = ConfigFollower(settings), RecentAwards(topics.score_changed.name)
-    job = Job(
-        name=settings.app_id,
-        sources=tuple(spec.name for spec in topics.sources),
-        changelog=topics.changelog.name,
-        journal=topics.journal.name,
-        partitions=settings.partitions,
-        handler=Announcing(scoring_handler(settings, follower), recent),
-        client=client,
-        store=partial(_open_store, settings),
-        start=settings.start,
-        clock_mode=settings.clock,
-        max_batch_records=settings.max_batch_records,
-        heartbeat_seconds=settings.session_timeout_seconds / 6,
-        compression="lz4",
-        wide_topics={topics.dead_letters.name: DEAD_LETTER_BATCH_BYTES},
-        probe=probe,
-    )
+    job = scoring_job(settings, Announcing(scoring_handler(settings, follower), recent), probe)
     app = LeadstreamApp(
         job,
         table="contacts",
@@ -130,6 +114,28 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     app.follower, app.config = follower, FollowConfig(follower)
     app.web_view = _web(settings, app, recent, follower)
     return app
+
+
+def scoring_job(settings: Settings, handler: Handler, probe: Probe | None = None) -> Job:
+    """Return the job: what flows from where to where; repairs use the same one."""
+    topics = declared_topics(settings)
+    return Job(
+        name=settings.app_id,
+        sources=tuple(spec.name for spec in topics.sources),
+        changelog=topics.changelog.name,
+        journal=topics.journal.name,
+        partitions=settings.partitions,
+        handler=handler,
+        client=kafka_client_arguments(settings),
+        store=partial(_open_store, settings),
+        start=settings.start,
+        clock_mode=settings.clock,
+        max_batch_records=settings.max_batch_records,
+        heartbeat_seconds=settings.session_timeout_seconds / 6,
+        compression="lz4",
+        wide_topics={topics.dead_letters.name: DEAD_LETTER_BATCH_BYTES},
+        probe=probe,
+    )
 
 
 def scoring_handler(settings: Settings, rulebooks: Rulebooks) -> ScoringHandler:

@@ -25,7 +25,7 @@ from stream_app.delivery.aiokafka_seams import (
 )
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.job import Job
-from stream_app.delivery.stores import Checkpoint, Store
+from stream_app.delivery.stores import Checkpoint, MemoryStore, Store
 
 RESTORE_CHUNK = 2000
 SETTLE_TRIES = 10
@@ -75,6 +75,20 @@ async def open_partition(
         await stop_consumer(consumer)
 
 
+async def committed_record(job: Job, partition: int) -> PartitionRecord | None:
+    """Return the partition record at the changelog's end, without judging it; for repairs, after a fence."""
+    consumer, store = restore_consumer(job.client, job.name), MemoryStore()
+    try:
+        await started(consumer)
+        changelog = TopicPartition(job.changelog, partition)
+        consumer.assign([changelog])
+        await _restore(consumer, changelog, store, lambda _: None, lambda _: None)
+    finally:
+        await stop_consumer(consumer)
+    raw = store.get(PARTITION_RECORD_KEY)
+    return None if raw is None else decode_record(raw)
+
+
 async def _check_counts(job: Job, consumer: Any) -> None:
     counts = await partition_counts(consumer, (*job.sources, job.changelog, job.journal))
     for topic, count in counts.items():
@@ -107,6 +121,7 @@ async def _restore(
         restored += len(rows)
         progress(restored)
         await asyncio.sleep(0)
+    # INVARIANT: a_store_of_another_changelog_is_wiped
     if local is not None and not (seen_record and _same_epoch(local, store)):
         warn("the local store is of another changelog: wiped, restoring from the start")
         store.wipe()
@@ -205,7 +220,8 @@ async def _check_sources(consumer: Any, sources: list[TopicPartition], record: P
         if at < begin[source]:
             raise PartitionStopped(
                 f"{source.topic}-{source.partition} lost offsets [{at}, {begin[source]}) before they were read",
-                f"`leadstream partition skip --from {at} --to {begin[source]}`",
+                f"`leadstream partition skip --partition {source.partition} --topic {source.topic} --from {at} "
+                f"--to {begin[source]}`",
             )
         if at > end[source]:
             raise PartitionStopped(

@@ -76,7 +76,7 @@ class Replay:
     @staticmethod
     def _skip(entry: BatchJournal, after: PartitionRecord) -> Effects:
         for part in entry.inputs:
-            after.sources[part.topic] = part.to
+            steps.account(after, part.topic, part.to, 0, Effects())
             after.skipped += part.to - part.from_
         return Effects()
 

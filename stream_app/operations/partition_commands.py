@@ -1,6 +1,7 @@
-"""``leadstream partition show``: where each partition stands, from its committed partition record.
+"""``leadstream partition show | skip``: where each partition stands, and over what it is moved by hand.
 
-Laws: nothing is written, and no worker is asked: it tells the same while all are down.
+Laws: no worker is asked, so both work while all are down; a skip fences the owner and is in the journal.  A partition
+that stopped goes on when its worker is restarted.
 """
 
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from schemas.journal import PartitionRecord
 from stream_app.operations.command_settings import echo_json, with_settings
 from stream_app.operations.state_commands import LAYOUT, json_option, partition_option, partitions_of, run_on_topics
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
@@ -15,7 +17,7 @@ from stream_app.settings import Settings, declared_topics, kafka_client_argument
 
 @click.group()
 def partition() -> None:
-    """Show where partitions stand."""
+    """Show where partitions stand; skip what cannot be read."""
 
 
 @partition.command()
@@ -29,6 +31,40 @@ def show(settings: Settings, chosen: tuple[int, ...], as_json: bool) -> None:
         echo_json(rows)
     for row in () if as_json else rows:
         _print(row)
+
+
+@partition.command()
+@with_settings(*LAYOUT)
+@click.option("--partition", "number", type=click.IntRange(0), required=True, help="The partition's number.")
+@click.option("--topic", required=True, help="Full name of the source topic.")
+@click.option("--from", "start", type=click.IntRange(0), required=True, help="Where the partition stands.")
+@click.option("--to", "end", type=click.IntRange(1), required=True, help="The next offset to read.")
+@click.option("--dry-run", is_flag=True, help="Only check.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def skip(
+    settings: Settings, number: int, topic: str, start: int, end: int, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Skip a range of a source: its records are never applied, and are counted as gaps."""
+    from stream_app.delivery.errors import PartitionStopped
+    from stream_app.operations.command_settings import run_bounded
+
+    if not (dry_run or yes):
+        click.confirm(f"Skip {topic}-{number} offsets {start} to {end - 1} for ever?", abort=True)
+    record = run_bounded(_skip(settings, number, topic, start, end, dry_run), PartitionStopped)
+    if as_json:
+        echo_json({"partition": number, "topic": topic, "position": end, "seq": record.seq, "written": not dry_run})
+    else:
+        click.echo(f"partition {number}: {topic} {'would go' if dry_run else 'goes'} on at {end}; restart its worker")
+
+
+async def _skip(settings: Settings, number: int, topic: str, start: int, end: int, dry_run: bool) -> PartitionRecord:
+    from stream_app.app import scoring_handler, scoring_job
+    from stream_app.authoring.rulebook_history import RulebookHistory
+    from stream_app.delivery.repair import skip as skip_range
+
+    job = scoring_job(settings, scoring_handler(settings, RulebookHistory([])))
+    return await skip_range(job, number, topic, start, end, dry_run=dry_run)
 
 
 async def _rows(settings: Settings, partitions: list[int]) -> list[dict[str, Any]]:
