@@ -117,6 +117,7 @@ def last_fetch(consumer: Any, tp: TopicPartition) -> tuple[int | None, int | Non
 
 def _data_batches(part: Any) -> Iterator[tuple[Any | None, int]]:
     """Yield (batch, position after it); None for markers and aborted batches."""
+    # INVARIANT: aborted_records_are_never_applied_and_markers_are_gaps
     while part._records.has_next():
         batch = part._records.next_batch()
         if not batch.validate_crc():

@@ -78,8 +78,9 @@ class Batches:
         record.clock = work.clock
         if self._job.clock_mode == "wall":
             record.clock = clock.after(work.clock, record.newest, ends)
-        effects = self._finish(work, record.clock, count)
-        inputs = [InputRange(take.topic, record.sources[take.topic], take.end)]
+        start = record.sources[take.topic]
+        effects = self._finish(work, record.clock, count, f"{take.topic}-{self._partition} [{start}, {take.end})")
+        inputs = [InputRange(take.topic, start, take.end)]
         steps.account(record, take.topic, take.end, count, effects)
         await self._commit(effects, self._journal(batch, record, inputs), record, {take.topic: take.end}, batch)
         self._counters.records += count
@@ -99,7 +100,7 @@ class Batches:
         work = handler.begin(batch, self._store)
         following = self._following(batch)
         following.clock = now
-        effects = self._finish(work, now, 0)
+        effects = self._finish(work, now, 0, f"a clock batch at {now}")
         await self._commit(effects, self._journal(batch, following, []), following, {}, batch)
         return True
 
@@ -117,7 +118,7 @@ class Batches:
         done = steps.sweep_on(work, sweep, self._job.tick_contacts)
         following = self._following(batch)
         following.sweep = None if done.done else done
-        effects = self._finish(work, None, 0)
+        effects = self._finish(work, None, 0, "a sweep batch")
         await self._commit(effects, self._journal(batch, following, [], done), following, {}, batch)
         return True
 
@@ -143,8 +144,8 @@ class Batches:
             raise
         return fed
 
-    def _finish(self, work: Work, until: int | None, count: int) -> Effects:
-        return steps.finish(work, until, self._job.tick_contacts, count)
+    def _finish(self, work: Work, until: int | None, count: int, where: str) -> Effects:
+        return steps.finish(work, until, self._job.tick_contacts, count, where)
 
     def _following(self, batch: Batch) -> PartitionRecord:
         return steps.following(self.record, batch, self._job.handler)

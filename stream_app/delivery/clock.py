@@ -18,6 +18,7 @@ def ceiling(newest: Mapping[str, int], ends: Mapping[str, int | None], reading: 
 
 def after(clock: int, newest: Mapping[str, int], ends: Mapping[str, int | None]) -> int:
     """Return the clock when nothing more is being read: wall time if every source is at its end, else the slowest."""
+    # INVARIANT: the_clock_never_goes_back_across_owners
     behind = [newest.get(topic, 0) for topic, end in ends.items() if end is None]
     if behind:
         return max(clock, min(behind))

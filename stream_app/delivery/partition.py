@@ -189,6 +189,7 @@ class Partition:
         return min(max(delay, 0.5) * 2, LONGEST_DELAY_SECONDS)
 
     async def _stop(self, stop: PartitionStopped) -> None:
+        # INVARIANT: a_raising_handler_stops_its_partition_alone
         log.error("partition %d stopped: %s", self.number, stop)
         self._enter("stopped")
         self.why = str(stop)

@@ -46,6 +46,7 @@ class SourceReader:
         consumer = self._consumer
         if consumer is None:
             raise RuntimeError("the reader is not started")
+        # INVARIANT: a_source_with_records_waits_for_at_most_one_batch_of_another
         for step in range(len(self._ring)):
             index = (self._next + step) % len(self._ring)
             take = take_buffered(consumer, self._ring[index], max_records)

@@ -56,6 +56,7 @@ class RocksStore:
 
     def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
         """Write changes and checkpoint at once."""
+        # INVARIANT: a_batch_and_its_checkpoint_are_one_write
         batch: Any = WriteBatch(raw_mode=True)
         for key, value in changes:
             if value is None:

@@ -33,22 +33,26 @@ def feed(work: Work, source: str, partition: int, records: Iterator[Record], siz
 
 def sweep_on(work: Work, sweep: Sweep, limit: int) -> Sweep:
     """Let at most ``limit`` more contacts be re-evaluated; return the part of the sweep that this was."""
-    last = work.sweep(bytes.fromhex(sweep.to_key), limit)
+    try:
+        last = work.sweep(bytes.fromhex(sweep.to_key), limit)
+    except Exception as error:
+        where = f"in the sweep for version {sweep.version} after key {sweep.to_key or 'none'}"
+        raise HandlerFailed(f"the handler raised {error!r} {where}", "a bug: see the log") from error
     return Sweep(sweep.version, sweep.to_key, sweep.to_key if last is None else last.hex(), done=last is None)
 
 
-def finish(work: Work, until: int | None, limit: int, count: int) -> Effects:
+def finish(work: Work, until: int | None, limit: int, count: int, where: str = "a batch") -> Effects:
     """Let what is due by ``until`` act (None: nothing) and return the effects of a batch of ``count`` records."""
     try:
         if until is not None:
             work.due(until, limit)
         effects = work.finish()
     except Exception as error:
-        raise HandlerFailed(f"the handler raised {error!r} at the end of a batch", "a bug: see the log") from error
+        raise HandlerFailed(f"the handler raised {error!r} at the end of {where}", "a bug: see the log") from error
     outcomes = effects.outcomes
     counted = outcomes.applied + outcomes.duplicate + outcomes.no_effect + outcomes.dead_letter
     if counted != count:
-        raise HandlerFailed(f"the handler accounts for {counted} of {count} records", "a bug: see the log")
+        raise HandlerFailed(f"the handler accounts for {counted} of {count} records of {where}", "a bug: see the log")
     return effects
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 from collections.abc import AsyncIterator, Coroutine, Generator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from stream_app.delivery.partition import FENCES_PER_MINUTE, Partition
-from stream_app.operations.broker import EmbeddedKafka
 from tests.conftest import Broker
 from tests.connected.counter_bench import Bench, Left, Phases
 from tests.connected.waiting import until
@@ -34,23 +32,20 @@ class CutAt:
         steps = self._inner.__await__()
         task = asyncio.current_task()
         assert task is not None
-        sent: Any = None
+        step: Any = steps.send
+        value: Any = None
         while True:
             try:
-                waiting = steps.send(sent)
+                waiting = step(value)
             except StopIteration:
                 return
             self._cut.awaits += 1
             if self._cut.awaits == self._cut.nth:
                 self._cut.end_now(task)
             try:
-                sent = yield waiting
+                step, value = steps.send, (yield waiting)
             except BaseException as error:
-                try:
-                    waiting = steps.throw(error)
-                except StopIteration:
-                    return
-                sent = yield waiting
+                step, value = steps.throw, error
 
 
 class CutPartition(Partition):
@@ -177,10 +172,10 @@ async def test_a_fenced_zombie_shows_nothing_and_comes_back(bench: Bench, caplog
 async def test_three_fences_in_a_minute_leave(bench: Bench) -> None:
     zombie = await bench.running()
     for _ in range(FENCES_PER_MINUTE):
-        await until(lambda: zombie.phase == "running")
+        await bench.caught_up(zombie)
+        fenced = zombie._counters.fenced
         other = await bench.running()
         await bench.end(other)
-        fenced = zombie._counters.fenced
         await bench.send(bench.events, b"x")
         await until(lambda: zombie._counters.fenced > fenced)  # noqa: B023
     task = zombie._task
@@ -211,54 +206,3 @@ async def test_a_raising_handler_stops_its_partition_alone(broker: Broker, scrat
         assert bad.stopped and bad.why == why
         await bench.send_many(bench.events, 30, number=1)
         await until(lambda: bench.done(good) == 60)
-
-
-async def test_a_pause_with_the_broker_dead_ends_within_its_limit(
-    own_broker: EmbeddedKafka, scratch_prefix: str, tmp_path: Path
-) -> None:
-    async with Bench(own_broker.bootstrap, scratch_prefix, tmp_path) as bench:
-        partition = await bench.running(store=bench.rocks)
-        await bench.send_many(bench.events, 2000)
-        await until(lambda: bench.done(partition) > 0)
-        loop = asyncio.get_running_loop()
-        await asyncio.to_thread(own_broker.kill)
-        began = loop.time()
-        await partition.pause(4)
-        assert loop.time() - began < 4.5
-        await asyncio.to_thread(own_broker.start)
-        partition.start()
-        await bench.caught_up(partition)
-        await bench.exact()
-
-
-async def test_a_pause_amid_a_commit_to_a_dead_broker_ends_within_its_limit(
-    own_broker: EmbeddedKafka, scratch_prefix: str, tmp_path: Path
-) -> None:
-    async with Bench(own_broker.bootstrap, scratch_prefix, tmp_path) as bench:
-        phases = Phases()
-        partition = await bench.running(probe=phases)
-        phases.act["sending"] = own_broker.kill
-        await bench.send_many(bench.events, 100)
-        await until(lambda: own_broker.pid is None)
-        phases.act.clear()
-        began = asyncio.get_running_loop().time()
-        await partition.pause(4)
-        assert asyncio.get_running_loop().time() - began < 4.5
-        await asyncio.to_thread(own_broker.start)
-        partition.start()
-        await bench.caught_up(partition, seconds=60)
-        await bench.exact()
-
-
-async def test_a_broker_that_dies_and_comes_back_is_waited_for(
-    own_broker: EmbeddedKafka, scratch_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with Bench(own_broker.bootstrap, scratch_prefix, tmp_path) as bench:
-        partition = await bench.running(commit_limit_seconds=2.0)
-        await bench.send_many(bench.events, 100)
-        with caplog.at_level(logging.WARNING, "stream_app.delivery"):
-            await asyncio.to_thread(own_broker.kill)
-            await asyncio.to_thread(own_broker.start)
-            await bench.send_many(bench.events, 100)
-            await bench.caught_up(partition, seconds=60)
-        await bench.exact()

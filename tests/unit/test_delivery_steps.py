@@ -1,0 +1,68 @@
+"""A handler that fails is told with the place where it did."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from schemas.journal import Sweep
+from stream_app.delivery import Effects, Outcomes, Record, steps
+from stream_app.delivery.errors import HandlerFailed
+
+
+@dataclass
+class Row:
+    offset: int
+    timestamp: int = 5
+    key: bytes | None = b"k"
+    value: bytes | None = b"v"
+    headers: tuple[()] = ()
+
+
+class Failing:
+    """Work that raises at one offset, or in one of its other calls."""
+
+    clock = 0
+
+    def __init__(self, at: int | str) -> None:
+        self._at = at
+
+    def apply(self, source: str, records: Iterable[Record]) -> None:
+        if any(record.offset == self._at for record in records):
+            raise ValueError("bug")
+
+    def due(self, until: int, limit: int) -> int:
+        if self._at == "due":
+            raise ValueError("bug")
+        return 0
+
+    def sweep(self, after: bytes, limit: int) -> bytes | None:
+        raise ValueError("bug")
+
+    def finish(self) -> Effects:
+        return Effects(outcomes=Outcomes(applied=2))
+
+
+def rows() -> Iterator[Row]:
+    return iter([Row(7), Row(9), Row(10)])
+
+
+@pytest.mark.parametrize(("size", "told"), [(2, "at events-3 offset 7 to 9;"), (1, "at events-3 offset 9;")])
+def test_a_failing_record_is_named_by_its_slice_and_alone_by_its_offset(size: int, told: str) -> None:
+    with pytest.raises(HandlerFailed, match=told):
+        list(steps.feed(Failing(9), "events", 3, rows(), size))
+
+
+def test_a_failure_at_the_end_of_a_batch_names_the_batch() -> None:
+    with pytest.raises(HandlerFailed, match=r"ValueError\('bug'\) at the end of events-3 \[7, 11\)"):
+        steps.finish(Failing("due"), 5, 500, 3, "events-3 [7, 11)")
+
+
+def test_records_that_are_not_accounted_for_stop_the_batch() -> None:
+    with pytest.raises(HandlerFailed, match=r"accounts for 2 of 3 records of events-3 \[7, 11\)"):
+        steps.finish(Failing(0), 5, 500, 3, "events-3 [7, 11)")
+
+
+def test_a_failure_in_a_sweep_names_version_and_key() -> None:
+    with pytest.raises(HandlerFailed, match="in the sweep for version 4 after key 6b"):
+        steps.sweep_on(Failing(0), Sweep(4, "", b"k".hex()), 10)
