@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from bench.campaign import Options, run
 from bench.report import render, tables
@@ -56,8 +57,8 @@ def _options(quick: bool, **given: Any) -> Options:
 
 def _command(context: click.Context) -> str:
     """Return the command line that measures the same again."""
-    source = context.get_parameter_source
-    given = [name for name in context.params if str(source(name)).endswith("COMMANDLINE") and name != "file"]
+    source, line = context.get_parameter_source, ParameterSource.COMMANDLINE
+    given = [name for name in context.params if source(name) is line and name != "file"]
     words = [_word(name, context.params[name]) for name in given]
     return " ".join(["./dev bench", *words])
 

@@ -11,13 +11,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bench.place import SOURCE, Member, Place
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal
 from schemas.state import SEPARATOR
 
 LOOK_SECONDS = 0.2
+COORDINATOR_TRIES = 150
+COORDINATOR_MOVES = (
+    KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,22 @@ class Progress:
         """Take a sample; RuntimeError when a member has ended."""
         for member in self._members:
             member.check()
-        answer = self._asker.committed(self._places, timeout=30)
+        answer = self._committed()
         done = sum(max(0, place.offset) for place in answer)
         cpu = sum(member.cpu_seconds() for member in self._members)
         known = sum(place.offset >= 0 for place in answer)
         return Sample(time.monotonic(), done, cpu, self._place.broker_cpu_seconds(), known)
+
+    def _committed(self) -> list[TopicPartition]:
+        """Ask again while the coordinator moves or loads, as it does for the first group of a broker."""
+        for _ in range(COORDINATOR_TRIES):
+            try:
+                return self._asker.committed(self._places, timeout=30)
+            except KafkaException as error:
+                if error.args[0].code() not in COORDINATOR_MOVES:
+                    raise
+            time.sleep(LOOK_SECONDS)
+        raise TimeoutError(f"no coordinator of {self._group}")
 
     def watch(self, enough: Callable[[list[Sample]], bool], limit_seconds: float) -> list[Sample]:
         """Sample until it is enough; only samples that moved on are kept.  TimeoutError after the limit."""
