@@ -86,7 +86,8 @@ def test_it_ends_also_when_its_broker_is_gone(tmp_path: Path) -> None:
     with Leadstream(tmp_path, "demo", "--json") as demo:
         ready_line(demo)
         demo.until(lambda: score(demo), "a score")
-        EmbeddedKafka(tmp_path / "data" / "demo" / "broker").kill()
+        broker = demo.family()[1]
+        broker.kill()
         demo.until(lambda: "Unable connect" in demo.log, "the loss")
         assert demo.ended(signal.SIGTERM) == 0, demo.log
 
