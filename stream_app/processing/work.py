@@ -44,21 +44,18 @@ class Plan:
     headers: HeaderStyle
 
 
-class Entry:
+class Entry(msgspec.Struct, gc=False):
     """A contact in the overlay: as it is ``stored`` and as it is now; None is unknown.
 
     ``complete`` tells whether both have all sections; ``erased`` that an order to erase came in between.
     """
 
-    __slots__ = ("complete", "contact", "contact_id", "erased", "org_id", "stored")
-
-    def __init__(self, org_id: str, contact_id: str, stored: Contact | None) -> None:
-        self.org_id = org_id
-        self.contact_id = contact_id
-        self.stored = stored
-        self.contact = stored
-        self.complete = stored is None
-        self.erased = False
+    org_id: str
+    contact_id: str
+    stored: Contact | None
+    contact: Contact | None
+    complete: bool
+    erased: bool = False
 
 
 class Work:
@@ -96,7 +93,7 @@ class Work:
             if not wall and isinstance(given, EngagementEvent):
                 self.clock = max(self.clock, given.occurred_at)
             if entry is None:
-                entry = overlay[key] = Entry(given.org_id, given.contact_id, None)
+                entry = overlay[key] = Entry(given.org_id, given.contact_id, None, None, True)
             rejected = self._decide(key or b"", entry, given, f"{origin}{record.offset}")
             if rejected is not None:
                 self._bury(source, record, rejected)
@@ -140,7 +137,8 @@ class Work:
         contact = sections.load(self._committed, key, self._plan.dedupe_ids)
         if contact is None:
             return None
-        entry = self._overlay[key] = Entry(*split_contact_key(key), contact)
+        org_id, contact_id = split_contact_key(key)
+        entry = self._overlay[key] = Entry(org_id, contact_id, contact, contact, False)
         return entry
 
     def _decide(self, key: bytes, entry: Entry, given: Input, origin: str) -> Rejected | None:

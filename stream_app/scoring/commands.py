@@ -69,7 +69,7 @@ def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasio
     core = contact.core
     if not fits(_state(contact).total + command.amount):
         return _refuse("the score would leave int64")
-    awards = [_award(contact, command.amount, command.reason or ADJUST_REASON)]
+    awards = [_award(contact, command.amount, _reason(command, ADJUST_REASON))]
     manual = org.by_type.get(MANUAL)
     firing, capped = ([], 0) if manual is None else manual.firing({}, None, core.fires)
     awards += rule_awards(firing, core.log_id + 1)
@@ -84,7 +84,7 @@ def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) 
         return Decision("no_effect", contact)
     if not fits(points):
         return _refuse("the award would leave int64")
-    awards = [_award(contact, points, command.reason or SET_REASON)]
+    awards = [_award(contact, points, _reason(command, SET_REASON))]
     core, outputs = pay(contact.core, awards, org, occasion, announce=command.fire_triggers)
     return Decision("applied", msgspec.structs.replace(contact, core=core), outputs)
 
@@ -127,6 +127,11 @@ def _state(contact: Contact) -> ProfileState:
 
 def _award(contact: Contact, points: int, reason: str) -> Award:
     return Award(contact.core.log_id + 1, None, None, points, reason)
+
+
+def _reason(command: Command, unless_given: str) -> str:
+    """Return the reason as given, an empty one too (S50)."""
+    return unless_given if command.reason is None else command.reason
 
 
 def _refuse(message: str) -> Decision:

@@ -68,8 +68,9 @@ def _event(contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin:
             rules = None
         else:
             facts = with_tag(facts, tag)
+    last_at = event.occurred_at if event.occurred_at > core.last_at else core.last_at
     core = Core(
-        core.schema_version, core.born_at, max(core.last_at, event.occurred_at), core.log_id, core.profiles, core.fires,
+        core.schema_version, core.born_at, last_at, core.log_id, core.profiles, core.fires,
         recent, core.segments + filled, core.has,
     )  # fmt: skip
     outputs, capped = NO_OUTPUTS, 0

@@ -87,7 +87,7 @@ def _post(
     )  # fmt: skip
     outputs: list[Output] = [changed]
     held = state.held
-    if held or (thresholds is not NO_THRESHOLDS and not thresholds.untouched(before, total)):
+    if held or (thresholds is not NO_THRESHOLDS and total != before and not thresholds.untouched(before, total)):
         crossings, held = thresholds.cross(before, total, held)
         if announce:
             outputs += [_crossed(changed, value, direction == "up") for value, direction in crossings]
