@@ -103,6 +103,10 @@ async def test_a_sweep_meets_each_contact_once_though_ended_in_the_middle(bench:
     partition = await bench.running(tick_contacts=10)
     await until(lambda: partition._batches is not None and partition._batches.record.sweep is None)
     assert await swept(bench, 1) == collections.Counter(names)
+    entries = (await fleet_of.journals(bench.bootstrap, bench.name, 1))[0]
+    parts = [entry.sweep for entry in entries if entry.sweep is not None]
+    assert [part.from_key for part in parts] == ["", *(part.to_key for part in parts[:-1])]
+    assert [part.done for part in parts] == [False] * (len(parts) - 1) + [True]
     await bench.exact()
 
 
