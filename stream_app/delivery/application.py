@@ -9,7 +9,7 @@ from typing import Any
 
 from faust.types import StreamT
 
-from stream_app.delivery.aiokafka_seams import use_fast_lz4
+from stream_app.delivery.aiokafka_seams import tune
 from stream_app.delivery.faust_seams import MembershipConsumer, SeamedApp
 from stream_app.delivery.job import Job
 from stream_app.delivery.partitions import Partitions
@@ -42,8 +42,7 @@ class ExactlyOnceApp(SeamedApp):
             **member,
             **faust_settings,
         )
-        if job.compression == "lz4":
-            use_fast_lz4()
+        tune()
         app: Any = self  # faust's decorators are half typed
         self.table = app.Table(table, key_type=bytes, value_type=bytes, partitions=job.partitions)
         if self.table.changelog_topic_name != job.changelog:

@@ -12,6 +12,7 @@ from typing import Any
 from stream_app.delivery.aiokafka_seams import (
     Take,
     TopicPartition,
+    fetch_more,
     fetch_waiter,
     last_fetch,
     start_reader,
@@ -61,6 +62,7 @@ class SourceReader:
         if self._woken or self._consumer is None:
             self._woken = False
             return
+        fetch_more(self._consumer)
         self._waiter = fetch_waiter(self._consumer)
         done, _ = await asyncio.wait([self._waiter], timeout=timeout_seconds)
         if done:
