@@ -16,7 +16,7 @@ from schemas.times import format_time
 from stream_app.scoring.contact import NEW_PROFILE, Contact, new_contact, with_commands, with_facts
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.dedupe import command_seen, id_hash, remember_command
-from stream_app.scoring.ledger import Occasion, fits, pay, rule_awards
+from stream_app.scoring.ledger import Occasion, fits, paid, rule_awards
 from stream_app.scoring.rulebook import OrgRules, Rulebook
 from stream_app.scoring.rules import CompiledRule
 from stream_app.scoring.tags import with_tag, without_tag
@@ -73,7 +73,7 @@ def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasio
     manual = org.by_type.get(MANUAL)
     firing, capped = ([], 0) if manual is None else manual.firing({}, None, core.fires)
     awards += rule_awards(firing, core.log_id + 1)
-    core, outputs = pay(core, awards, org, occasion)
+    core, outputs = paid(core, awards, org, occasion)
     return Decision("applied", msgspec.structs.replace(contact, core=core), outputs, capped)
 
 
@@ -85,7 +85,7 @@ def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) 
     if not fits(points):
         return _refuse("the award would leave int64")
     awards = [_award(contact, points, _reason(command, SET_REASON))]
-    core, outputs = pay(contact.core, awards, org, occasion, announce=command.fire_triggers)
+    core, outputs = paid(contact.core, awards, org, occasion, announce=command.fire_triggers)
     return Decision("applied", msgspec.structs.replace(contact, core=core), outputs)
 
 
@@ -97,7 +97,7 @@ def _reset(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
     core = msgspec.structs.replace(contact.core, fires={})
     if points == 0:
         return Decision("no_effect", msgspec.structs.replace(contact, core=core))
-    core, outputs = pay(core, [_award(contact, points, RESET_REASON)], org, occasion)
+    core, outputs = paid(core, [_award(contact, points, RESET_REASON)], org, occasion)
     return Decision("applied", msgspec.structs.replace(contact, core=core), outputs)
 
 
@@ -111,7 +111,7 @@ def _tag(contact: Contact, tag: str, org: OrgRules, occasion: Occasion) -> Decis
     firing, capped = (none, 0) if rules is None else rules.firing({TAG_PROPERTY: tag}, None, core.fires)
     if not firing:
         return Decision("applied", after, (), capped)
-    core, outputs = pay(core, rule_awards(firing, core.log_id), org, occasion)
+    core, outputs = paid(core, rule_awards(firing, core.log_id), org, occasion)
     return Decision("applied", msgspec.structs.replace(after, core=core), outputs, capped)
 
 

@@ -69,19 +69,19 @@ def _event(contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin:
         else:
             facts = with_tag(facts, tag)
     last_at = event.occurred_at if event.occurred_at > core.last_at else core.last_at
-    core = Core(
-        core.schema_version, core.born_at, last_at, core.log_id, core.profiles, core.fires,
-        recent, core.segments + filled, core.has,
-    )  # fmt: skip
-    outputs, capped = NO_OUTPUTS, 0
+    log_id, profiles, fires, outputs, capped = core.log_id, core.profiles, core.fires, NO_OUTPUTS, 0
     if rules is not None:
-        firing, capped = rules.firing(event.properties, event.site_id, core.fires)
+        firing, capped = rules.firing(event.properties, event.site_id, fires)
         if firing:
             occasion = Occasion(
                 origin, event.org_id, event.site_id, event.contact_id, EventCause(event.event_id, event.type),
                 format_time(event.occurred_at), rulebook.version,
             )  # fmt: skip
-            core, outputs = pay(core, rule_awards(firing, core.log_id), org, occasion)
+            profiles, fires, outputs = pay(core, rule_awards(firing, log_id), org, occasion)
+            log_id += len(firing)
+    core = Core(
+        core.schema_version, core.born_at, last_at, log_id, profiles, fires, recent, core.segments + filled, core.has
+    )
     after = Contact(core, older, contact.commands, contact.facts)
     if facts is not contact.facts:
         return Decision("applied", with_facts(after, facts), outputs, capped)

@@ -51,8 +51,8 @@ def rule_awards(rules: Iterable[CompiledRule], log_id: int) -> list[Award]:
 
 def pay(
     core: Core, awards: list[Award], org: OrgRules, occasion: Occasion, announce: bool = True
-) -> tuple[Core, list[Output]]:
-    """Return the core after awards of the default profile, at least one, and the outputs; counts fires (S12)."""
+) -> tuple[dict[str, ProfileState], dict[int, int], list[Output]]:
+    """Return profiles, fire counts (S12) and outputs after awards of the default profile, at least one."""
     state = core.profiles.get(DEFAULT_PROFILE, NEW_PROFILE)
     state, outputs = _post(state, awards, org.thresholds, occasion, announce)
     fires = core.fires.copy()
@@ -61,12 +61,16 @@ def pay(
             fires[award.rule_id] = fires.get(award.rule_id, 0) + 1
     if len(fires) > len(org.rules):  # some are of deleted rules
         fires = {rule_id: count for rule_id, count in fires.items() if rule_id in org.rules}
-    profiles = core.profiles.copy()
-    profiles[DEFAULT_PROFILE] = state
-    return Core(
-        core.schema_version, core.born_at, core.last_at, core.log_id + len(awards), profiles, fires, core.recent,
-        core.segments, core.has,
-    ), outputs  # fmt: skip
+    return {**core.profiles, DEFAULT_PROFILE: state}, fires, outputs
+
+
+def paid(
+    core: Core, awards: list[Award], org: OrgRules, occasion: Occasion, announce: bool = True
+) -> tuple[Core, list[Output]]:
+    """Return the core after awards, and the outputs, as `pay` gives them."""
+    profiles, fires, outputs = pay(core, awards, org, occasion, announce)
+    log_id = core.log_id + len(awards)
+    return msgspec.structs.replace(core, log_id=log_id, profiles=profiles, fires=fires), outputs
 
 
 def _post(
