@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.partitioner import murmur2
+
+from stream_app.processing.placement import partition_of
 
 CHUNK_RECORDS: Final = 2000
 TICK_SECONDS: Final = 0.02
@@ -57,11 +58,6 @@ AS_FAST_AS_IT_GOES: Final = Pace()
 
 Acknowledged = Counter[TopicPartition]
 Progress = Callable[[int], None]
-
-
-def partition_of(key: bytes | None, partitions: int) -> int:
-    """Return the partition of a record key, as Kafka's Java client chooses it (contract section 1); 0 without a key."""
-    return 0 if key is None else (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 @asynccontextmanager
@@ -163,7 +159,7 @@ class _Sender:
     def _partition(self, key: bytes | None) -> int:
         place = self.places.get(key)
         if place is None:
-            place = self.places[key] = partition_of(key, self.partitions)
+            place = self.places[key] = 0 if key is None else partition_of(key, self.partitions)
         return place
 
     async def _dispatch(self, place: TopicPartition, batch: Any) -> asyncio.Future[Any]:

@@ -7,33 +7,22 @@ Reads ``Committed`` and RecentAwards; writes nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import msgspec
-from aiokafka import partitioner  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.authored import DEFAULT_PROFILE
 from schemas.ids import contact_key
-from schemas.state import CORE, FACTS, SEPARATOR, Core, Facts, ProfileState
+from schemas.state import CORE, FACTS, SEPARATOR, Core, ProfileState
 from stream_app.delivery.handler import Committed
 from stream_app.delivery.status import PartitionStatus, PartitionsView
+from stream_app.processing.placement import partition_of
+from stream_app.processing.sections import decode_facts
 from stream_app.reading.recent_awards import AwardRow, RecentAwards
 
 RuleName = Callable[[str, int], str | None]
 
-_java_murmur2: Final = cast(Callable[[bytes], int], partitioner.murmur2)  # pyright: ignore[reportUnknownMemberType] untyped library
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
-_decode_facts: Final = msgspec.msgpack.Decoder(Facts).decode
-
-
-def murmur2(data: bytes) -> int:
-    """Return Java's 32-bit murmur2 hash, unsigned."""
-    return _java_murmur2(data)
-
-
-def partition_of(key: bytes, count: int) -> int:
-    """Return the partition of a record key, as Kafka's Java client chooses it (contract section 1)."""
-    return (murmur2(key) & 0x7FFFFFFF) % count
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +133,7 @@ def _contact_score(
 
 def _email(committed: Committed, key: bytes) -> str | None:
     stored = committed.get(key + SEPARATOR + FACTS)
-    return None if stored is None else _decode_facts(stored).email
+    return None if stored is None else decode_facts(stored).email
 
 
 def _not_here(partition: int, status: PartitionStatus | None) -> NotHere:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from confluent_kafka import Consumer, TopicPartition
 
 from stream_app.delivery import ExactlyOnceApp
-from stream_app.operations.replay import partition_of
+from stream_app.processing.placement import partition_of
 from tests.conftest import Broker
 from tests.connected.counter import Counter
 

@@ -13,7 +13,8 @@ from stream_app.operations import dataset
 from stream_app.operations.generate_commands import generate as generate_command
 from stream_app.operations.generator import generate
 from stream_app.operations.jars import cache_dir
-from stream_app.operations.replay import Outgoing, Pace, open_producer, partition_of, replay
+from stream_app.operations.replay import Outgoing, Pace, open_producer, replay
+from stream_app.processing.placement import partition_of
 from tests.conftest import Broker
 from tests.connected.conftest import CreateTopic
 
@@ -24,7 +25,9 @@ Rows = dict[TopicPartition, list[tuple[bytes | None, bytes | None]]]
 def wanted(records: Iterable[Outgoing]) -> Rows:
     rows: Rows = defaultdict(list)
     for record in records:
-        rows[TopicPartition(record.topic, partition_of(record.key, PARTITIONS))].append((record.key, record.value))
+        rows[TopicPartition(record.topic, 0 if record.key is None else partition_of(record.key, PARTITIONS))].append(
+            (record.key, record.value)
+        )
     return dict(rows)
 
 

@@ -7,28 +7,12 @@ from schemas.ids import contact_key
 from schemas.state import Core, ProfileState
 from stream_app.delivery.handler import Output
 from stream_app.delivery.status import PartitionStatus
-from stream_app.reading.contacts import ContactQueries, ContactScore, NotFound, NotHere, murmur2, partition_of
+from stream_app.processing.placement import partition_of
+from stream_app.reading.contacts import ContactQueries, ContactScore, NotFound, NotHere
 from stream_app.reading.recent_awards import RecentAwards
 from tests.unit.web_fakes import SCORES, FakePartitions, change, core, facts
 
 KEY = contact_key("1", "42")
-
-
-@pytest.mark.parametrize(
-    ("text", "signed"),
-    [
-        (b"21", -973932308),
-        (b"foobar", -790332482),
-        (b"a-little-bit-long-string", -985981536),
-        (b"a-little-bit-longer-string", -1486304829),
-        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
-        (b"abc", 479470107),
-    ],
-)
-def test_murmur2_is_that_of_kafkas_java_client(text: bytes, signed: int) -> None:
-    # Vectors of org.apache.kafka.common.utils.UtilsTest.testMurmur2
-    assert murmur2(text) == signed & 0xFFFFFFFF
-    assert partition_of(text, 7) == (signed & 0x7FFFFFFF) % 7
 
 
 class Reads:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream_app.operations import dataset
-from stream_app.operations.replay import partition_of
+from stream_app.processing.placement import partition_of
 from tests.faults import reference_codec as oracle
 
 HEADER = " customer_id  date number_of_cds  dollar_value"

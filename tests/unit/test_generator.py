@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from stream_app.operations.generator import BROKEN, COMMANDS, CONTACTS, Record, generate
-from stream_app.operations.replay import partition_of
+from stream_app.processing.placement import partition_of
 from tests.faults import reference_codec as oracle
 from topics.declarations import ENGAGEMENT
 
@@ -20,7 +20,7 @@ EVERYTHING = {"bad_share": 0.2, "duplicate_share": 0.1, "commands_share": 0.5, "
 def judged(record: Record) -> object:
     """Return the decoded input, or the reason of the dead letter."""
     topic, key, value = record
-    place = partition_of(key, PARTITIONS)
+    place = 0 if key is None else partition_of(key, PARTITIONS)
     found = oracle.decode(oracle.Record(topic, topic, place, 0, NOW_MS, key, value), PARTITIONS)
     return found.reason if isinstance(found, oracle.Reject) else found
 

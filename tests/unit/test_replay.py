@@ -1,27 +1,8 @@
-"""Where a record goes, and when it is due."""
+"""When a record is due."""
 
 import pytest
 
-from stream_app.operations.replay import Pace, partition_of
-
-JAVA = [  # org.apache.kafka.common.utils.UtilsTest.testMurmur2
-    (b"21", -973932308),
-    (b"foobar", -790332482),
-    (b"a-little-bit-long-string", -985981536),
-    (b"a-little-bit-longer-string", -1486304829),
-    (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
-    (b"abc", 479470107),
-]
-
-
-@pytest.mark.parametrize(("key", "murmur2"), JAVA)
-@pytest.mark.parametrize("partitions", [1, 7, 8, 1000])
-def test_partitions_are_those_of_the_java_client(key: bytes, murmur2: int, partitions: int) -> None:
-    assert partition_of(key, partitions) == (murmur2 & 0x7FFFFFFF) % partitions
-
-
-def test_a_record_without_key_goes_to_the_first_partition() -> None:
-    assert partition_of(None, 8) == 0
+from stream_app.operations.replay import Pace
 
 
 @pytest.mark.parametrize(

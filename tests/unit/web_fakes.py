@@ -13,7 +13,8 @@ from schemas.journal import SourceCounters
 from schemas.outputs import Award, EventCause, ScoreChanged, ThresholdCrossed
 from schemas.state import CORE, FACTS, HAS_FACTS, SCHEMA_VERSION, SEPARATOR, Core, Facts, ProfileState
 from stream_app.delivery.status import DeliveryCounters, PartitionStatus
-from stream_app.reading.contacts import ContactQueries, partition_of
+from stream_app.processing.placement import partition_of
+from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.live import Live
 from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.recent_awards import RecentAwards
