@@ -63,10 +63,9 @@ class Sweep(msgspec.Struct, rename="camel", gc=False):
 class BatchJournal(msgspec.Struct, rename="camel", gc=False, omit_defaults=True):
     """One transaction of one partition.
 
-    Before each record the clock is ``max(clock so far, min(ceiling, newest timestamp of its source so far))``; after
-    the batch it is ``clock``.  ``ceiling`` is the newest timestamp of the slowest other source that has unread input,
-    null when there is none.  With ``clock_mode`` records
-    it is the newest event time seen.
+    Before each record the clock is ``max(clock so far, min(ceiling, the record's timestamp))``; after the batch it is
+    ``clock``.  ``ceiling`` is the newest timestamp of the slowest other source that has unread input, at most the
+    owner's wall time.  With ``clock_mode`` records the clock is the newest event time seen.
     """
 
     seq: int

@@ -70,14 +70,14 @@ class Batches:
         if not take.batches:
             return  # markers only: they become part of the next batch's range
         ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
-        batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic))
+        batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic, now_ms()))
         work = self._job.handler.begin(batch, self._store)
         count, newest = await self._feed(work, batch, take)
         record = self._following(batch)
         steps.see(record, take.topic, newest)
         record.clock = work.clock
         if self._job.clock_mode == "wall":
-            record.clock = clock.after(work.clock, record.newest, ends)
+            record.clock = clock.after(work.clock, record.newest, ends, now_ms())
         start = record.sources[take.topic]
         effects = self._finish(work, record.clock, count, f"{take.topic}-{self._partition} [{start}, {take.end})")
         inputs = [InputRange(take.topic, start, take.end)]
@@ -93,7 +93,7 @@ class Batches:
         now = record.clock
         if self._job.clock_mode == "wall":
             ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
-            now = clock.after(record.clock, record.newest, ends)
+            now = clock.after(record.clock, record.newest, ends, now_ms())
         if due > now:
             return False
         batch = self._begin("clock", None)

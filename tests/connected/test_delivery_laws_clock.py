@@ -154,14 +154,29 @@ async def test_an_older_rulebook_waits_for_the_one_of_the_record(bench: Bench) -
     await bench.caught_up(partition)
 
 
-async def test_the_clock_never_goes_back_across_owners(bench: Bench) -> None:
+async def test_a_record_from_the_future_does_not_move_the_clock_beyond_wall_time(bench: Bench) -> None:
+    partition = await bench.running()
+    future = now_ms() + 50 * 60_000
+    await bench.producer.send_and_wait(bench.events, b"x", key=b"k", timestamp_ms=future)
+    bench.sent = 1
+    await bench.caught_up(partition)
+    assert (await bench.record()).clock <= now_ms() < future
+    await bench.send(bench.events, b"x")
+    await bench.caught_up(partition)
+    assert (await bench.record()).clock <= now_ms()
+    await bench.exact()
+
+
+async def test_the_clock_never_goes_back_across_owners(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = await bench.running()
-    later = now_ms() + 50 * 60_000  # as if this owner's clock were ahead of the next one's
+    later = now_ms() + 50 * 60_000
+    monkeypatch.setattr("stream_app.delivery.batches.now_ms", lambda: later)  # this owner's clock is ahead
     await bench.producer.send_and_wait(bench.events, b"x", key=b"k", timestamp_ms=later)
     bench.sent = 1
     await bench.caught_up(ahead)
     await bench.end(ahead)
     assert (await bench.record()).clock == later
+    monkeypatch.undo()
     behind = await bench.running()
     await bench.send(bench.events, b"due:100")
     await bench.send(bench.fast, b"x")
