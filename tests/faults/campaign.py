@@ -25,7 +25,7 @@ from tests.faults.oracle import check
 from tests.faults.verdict import Verdict
 
 RECORDS_PER_EVENT = 1.3
-MARGIN = 1.25  # the load shall outlive the faults
+MARGIN = 1.7  # the load shall outlive the faults
 CATCH_UP_SECONDS = 240.0
 
 
