@@ -48,6 +48,11 @@ def stored_core(value: bytes) -> Core | None:
         return None
 
 
+def wide_integer(code: int, data: memoryview) -> int:
+    """An integer beyond 64 bits, kept as decimal text."""
+    return int(data.tobytes())
+
+
 def hashes(raw: bytes) -> list[str]:
     return [raw[i : i + HASH_BYTES].hex() for i in range(0, len(raw), HASH_BYTES)]
 
@@ -55,7 +60,9 @@ def hashes(raw: bytes) -> list[str]:
 def stored_contact(sections: Sections) -> Contact:
     """Return a contact as the reference writes it, its ids as hashes; ValueError when a section is not as it should."""
     core = msgspec.msgpack.decode(sections.get(CORE, b""), type=Core)
-    facts = msgspec.msgpack.decode(sections[FACTS], type=Facts) if FACTS in sections else Facts(1)
+    facts = Facts(1)
+    if FACTS in sections:
+        facts = msgspec.msgpack.decode(sections[FACTS], type=Facts, ext_hook=wide_integer)
     segments = {int(name.removeprefix(SEGMENT)): name for name in sections if name not in (CORE, COMMANDS, FACTS)}
     has = (HAS_FACTS if FACTS in sections else 0) | (HAS_COMMANDS if COMMANDS in sections else 0)
     if core.has != has:

@@ -11,9 +11,10 @@ from typing import Any
 
 from tests.faults.reference_codec import Record, Reject, decode
 from tests.faults.reference_rules import ConfigLog, Rulebook, cross, firing, rulebook_at, same, thresholds_of
-from tests.faults.reference_values import INT64, format_time
+from tests.faults.reference_values import INT64, cut_to_int64, format_time
 
 WINDOW = 256
+MAX_TAGS = 500
 SCORE_CHANGED = "score-changed"
 THRESHOLD_CROSSED = "threshold-crossed"
 PARTS = ("core", "facts", "events", "commands")
@@ -48,7 +49,9 @@ def part(contact: Contact | None, name: str) -> str | None:
 
 
 class Reference:
-    """Everything that one deployment must have done after a list of records."""
+    """Everything that one deployment must have done after a list of records; ``window`` as LEADSTREAM_DEDUPE_IDS."""
+
+    window = WINDOW
 
     def __init__(self, config: ConfigLog, partitions: int) -> None:
         self.config = config
@@ -83,19 +86,29 @@ class Reference:
         if fact["is"] == "erase":
             return self._erase(key)
         contact = contact or new_contact()
-        window, name = ("commands", "commandId") if fact["is"] == "command" else ("events", "eventId")
+        is_command = fact["is"] == "command"
+        window, name, size = ("commands", "commandId", WINDOW) if is_command else ("events", "eventId", self.window)
         known_as = None if fact.get(name) is None else self.known_as(fact[name])
-        if known_as is not None and known_as in contact[window][-WINDOW:]:
+        if known_as is not None and known_as in contact[window][-size:]:
             return "duplicate"
-        if fact.get("kind") == "adjust":
-            total = contact["profiles"].get(fact["profileId"], {"total": 0})["total"]
-            if total + fact["points"] not in INT64:
-                return "dead_letter"
+        if is_command and not self._payable(fact, contact, version):
+            return "dead_letter"
         self._remember_past(key)
         self.contacts[key] = contact
         if known_as is not None:
             contact[window].append(known_as)
         return Step(self, record, fact, version, contact).run()
+
+    def _payable(self, fact: Body, contact: Contact, version: int) -> bool:
+        """Whether profile, award and sum of a command exist and stay within int64 (S31, D19, D27)."""
+        totals = {profile: state["total"] for profile, state in contact["profiles"].items()}
+        if fact["kind"] == "reset":
+            return all(-total in INT64 for total in totals.values())
+        if fact["kind"] not in ("adjust", "set"):
+            return True
+        total = totals.get(fact["profileId"], 0)
+        number = total + fact["points"] if fact["kind"] == "adjust" else fact["score"] - total
+        return self.book(version).scores(fact["orgId"], fact["profileId"]) and number in INT64
 
     def known_as(self, text: str) -> str:
         """What is remembered of an id: all of it."""
@@ -148,9 +161,9 @@ class Step:
 
     def _add_tag(self, tag: Any) -> bool:
         """Give the contact a tag; False when it has it already, or when it is not a tag."""
-        if not isinstance(tag, str) or not tag or tag in self.contact["tags"]:
+        if not isinstance(tag, str) or not 1 <= len(tag) <= 128 or tag in self.contact["tags"]:
             return False
-        self.contact["tags"].append(tag)
+        self.contact["tags"] = [*self.contact["tags"], tag][-MAX_TAGS:]
         self.changed = True
         return True
 
@@ -197,6 +210,7 @@ class Step:
             empty = {"total": 0, "awards": 0, "shown": 0, "version": 0, "held": []}
             state = self.contact["profiles"].setdefault(profile, empty)
             before = state["shown"]
+            cut_to_int64(state["total"], awards)
             state["total"] += sum(award["points"] for award in awards)
             state["awards"] += len(awards)
             state["shown"] = state["total"]

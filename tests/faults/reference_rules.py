@@ -17,6 +17,10 @@ class Rulebook:
     rules: dict[str, dict[int, dict[str, Any]]]
     profiles: dict[str, dict[str, dict[str, Any]]]
 
+    def scores(self, org: str, profile: str) -> bool:
+        """Whether a profile exists: default always does, others from their publish on (S30, S31)."""
+        return profile == "default" or profile in self.profiles.get(org, {})
+
 
 def rulebook_at(config: ConfigLog, version: int) -> Rulebook:
     book = Rulebook({}, {})
@@ -70,7 +74,7 @@ def filter_holds(event_filter: dict[str, Any] | None, properties: dict[str, Any]
         if actual is MISSING:
             return False
         choices = wanted if isinstance(wanted, list) else [wanted]
-        values = actual if isinstance(actual, list) else [actual]
+        values = [actual, *actual] if isinstance(actual, list) else [actual]
         if not any(same(choice, value) for choice in choices for value in values):
             return False
     return True
@@ -90,6 +94,7 @@ def firing(
         cap = cap_of(rule)
         if (
             rule.get("active", True)
+            and book.scores(org, rule.get("profileId", "default"))
             and rule["eventType"] == kind
             and (rule.get("siteId") is None or rule["siteId"] == site)
             and filter_holds(rule.get("eventFilter"), properties)

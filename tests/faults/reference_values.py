@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MAX_DEPTH = 128
+MAX_DIGITS = 4300
+MAX_TIME = 253_402_300_799_999
 INT64 = range(-(2**63), 2**63)
 
 
@@ -44,7 +46,7 @@ def parse(value: bytes) -> tuple[Any, bool]:
         return result
 
     def integer(digits: str) -> int:
-        if len(digits) > 4000:
+        if len(digits.lstrip("-")) > MAX_DIGITS:
             huge.append(digits)
             return 0
         return int(digits)
@@ -55,8 +57,33 @@ def parse(value: bytes) -> tuple[Any, bool]:
     try:
         document = json.loads(text, parse_float=number, parse_int=integer, parse_constant=constant)
     except RecursionError:
+        check_deep(text, constant)
         return None, False
-    return document, not huge and depth_of(text) <= MAX_DEPTH
+    return document, not huge and depth_of(text) <= MAX_DEPTH and not lone_surrogate(text)
+
+
+def check_deep(text: str, constant: Any) -> None:
+    """ValueError when a text is not RFC 8259: each array and object by itself, its inner ones as 0."""
+    open_ones = [""]
+    for piece in re.findall(r'"(?:[^"\\]|\\.)*"|[^"\[\]{}]+|.', text, re.DOTALL):
+        if piece in ("[", "{"):
+            open_ones.append(piece)
+        elif piece in ("]", "}") and len(open_ones) > 1:
+            json.loads(open_ones.pop() + piece, parse_int=len, parse_constant=constant)
+            open_ones[-1] += " 0 "
+        else:
+            open_ones[-1] += piece
+    if len(open_ones) > 1:
+        raise ValueError("left open")
+    json.loads(open_ones[0], parse_int=len, parse_constant=constant)
+
+
+def lone_surrogate(text: str) -> bool:
+    """Whether a string holds half a surrogate pair: JSON, but no text that UTF-8 could carry on."""
+    if not re.search(r"\\u[dD][89a-fA-F]", text):
+        return False
+    strings = re.findall(r'"(?:[^"\\]|\\.)*"', text)
+    return any("\ud800" <= character <= "\udfff" for string in strings for character in json.loads(string))
 
 
 TIME = re.compile(
@@ -66,7 +93,7 @@ TIME = re.compile(
 
 
 def parse_time(text: Any) -> int:
-    """Milliseconds of an RFC 3339 time, cut; Invalid when it is none or before 1970."""
+    """Milliseconds of an RFC 3339 time, cut; Invalid when it is none, or its year or instant is not in 1970-9999."""
     match = TIME.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise Invalid("time")
@@ -82,9 +109,18 @@ def parse_time(text: Any) -> int:
     seconds = (local - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
     seconds -= (-1 if sign == "-" else 1) * int(offset.total_seconds())
     milliseconds = seconds * 1000 + int(((fraction or "") + "000")[:3])
-    if milliseconds < 0:
-        raise Invalid("before 1970")
+    if year < 1970 or not 0 <= milliseconds <= MAX_TIME:
+        raise Invalid("before 1970 or after 9999")
     return milliseconds
+
+
+def time_or(value: Any, timestamp: int) -> int:
+    """The time, of an absent one the record's; Invalid when it has none."""
+    if value is not None:
+        return parse_time(value)
+    if not 0 <= timestamp <= MAX_TIME:
+        raise Invalid("no time")
+    return timestamp
 
 
 def format_time(milliseconds: int) -> str:
@@ -116,6 +152,12 @@ def a_string(value: Any) -> str:
     return value
 
 
+def a_tag(value: Any) -> str:
+    if not 1 <= len(a_string(value)) <= 128:
+        raise Invalid("tag")
+    return value
+
+
 def an_int64(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value not in INT64:
         raise Invalid("int64")
@@ -138,3 +180,12 @@ def a_profile(value: Any) -> str:
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", a_string(value)):
         raise Invalid("profileId")
     return value
+
+
+def cut_to_int64(total: int, awards: list[dict[str, Any]]) -> None:
+    """Where the sum would leave int64 (S3), cut each award in turn to what fits."""
+    if total + sum(award["points"] for award in awards) in INT64:
+        return
+    for award in awards:
+        after = min(max(total + award["points"], INT64[0]), INT64[-1])
+        award["points"], total = after - total, after

@@ -129,6 +129,7 @@ def test_a_bug_planted_in_the_engine_is_caught_and_named(kind: type[HonestEngine
 def test_a_window_of_ids_that_is_too_short_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(reference, "WINDOW", 40)
+        patch.setattr(reference.Reference, "window", 40)
         logs = engine().run()
     verdict = check(logs)
     assert "wrong output" in verdict.names, verdict.table()

@@ -1,0 +1,151 @@
+"""Rules and inputs drawn at random for the comparison with the reference.
+
+Laws: each rule and each input is drawn from its own seed and from small pools with weights: a filter meets its event, a
+score its threshold and an id its duplicate only where few are drawn; and what is found shrinks by whole records.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from stream_app.scoring.rulebook import ConfigRecord
+from tests.contract.bad_input import BAD, REFUSED
+from tests.contract.odd_input import ODD
+from tests.scoring_kit import COMMANDS, CONTACTS, ENGAGEMENT, profile_record, rule_record
+
+ROLES = {ENGAGEMENT: "engagement", CONTACTS: "contacts", COMMANDS: "commands"}
+TOPICS = {role: topic for topic, role in ROLES.items()}
+INT32, INT64 = 2**31 - 1, 2**63 - 1
+#: The last is more than a day ahead of T0.
+TIMES = [None, "2020-01-01T00:00:00Z", "2020-01-01T00:00:00.25+01:00", "2026-01-02T00:00:00Z", "2026-01-02T00:00:01Z"]
+#: What filters ask for and events say: alike but not the same, and of every kind.
+VALUES: list[Any] = [
+    "a", "a", "a", "A", "", 1, 1.0, 0, True, False, None, 2**53 + 1, 2.0**53, [], ["a"], ["a", 1], ["b", "a"],
+    [1.0, False], [["a"]], [["a", 1]], [[]], [["a"], "b"], {"k": "a"}, {"k": 1, "l": [True]}, {"k": {"l": "a"}},
+    [{"k": "a"}], {},
+]  # fmt: skip
+TAGS = ["vip", "vip", "VIP", "", "t" * 128, "t" * 129, "a\nb"]
+TYPES = ["email_open"] * 4 + ["email_click"] + ["tag_added"] * 2
+
+
+# ---------------------------------------------------------------------------------------------- rules
+def fives(r: Random) -> int:
+    return 5 * r.randint(-6, 12)
+
+
+def a_filter(r: Random) -> dict[str, Any] | None:
+    kind = r.randrange(7)
+    if kind < 3:
+        return r.choice([None, None, {}])
+    if kind < 5:
+        return {"u": r.choice(VALUES)}
+    if kind == 5:
+        return {"tagName": r.choice([*TAGS, ["vip", "VIP"]])}
+    return {name: r.choice(VALUES) for name in r.sample(["u", "n.k", "n.k.l"], 2)}
+
+
+def a_rule(r: Random) -> dict[str, Any]:
+    optional = {
+        "maxPerContact": r.choice([None, 1, 2, 3]), "repeatable": r.random() < 0.8, "active": r.random() < 0.9,
+        "siteId": r.choice([None, None, "s1", "s2"]), "profileId": "fit" if r.random() < 0.05 else "default",
+    }  # fmt: skip
+    return {
+        "eventType": r.choice([*TYPES, "manual"]), "eventFilter": a_filter(r),
+        "points": r.choice([0, INT32, -(2**31)]) if r.random() < 0.04 else fives(r),
+        **{name: value for name, value in optional.items() if r.random() < 0.5},
+    }  # fmt: skip
+
+
+def a_profile(r: Random) -> dict[str, Any]:
+    values = {fives(r) for _ in range(r.randint(1, 4))}
+    limits = [v if r.random() < 0.3 else {"value": v, "hysteresis": 5 * r.randint(0, 4)} for v in sorted(values)]
+    return {"org": an_org(r), "thresholds": limits}
+
+
+def an_org(r: Random) -> str:
+    return "2" if r.random() < 0.1 else "1"
+
+
+def seeded(make: Callable[[Random], Any]) -> st.SearchStrategy[Any]:
+    return st.integers(0, 2**40).map(lambda seed: make(Random(seed)))  # noqa: S311 - a repeatable load
+
+
+bodies = seeded(lambda r: {"org": an_org(r), "id": r.randint(1, 6), "rule": a_rule(r)})
+profiles = seeded(a_profile)
+configs = st.tuples(profiles, st.lists(bodies, min_size=3, max_size=8)).map(lambda made: [made[0], *made[1]])
+edits = st.lists(st.one_of(bodies, profiles, st.just("delete")), max_size=3)
+
+
+def config_records(drafts: Iterable[Any], start: int, live_keys: set[bytes]) -> Iterator[ConfigRecord]:
+    """Config records from an offset on; "delete" takes the first rule that there is, if any."""
+    for draft in drafts:
+        if draft == "delete":
+            if not live_keys:
+                continue
+            key = min(live_keys)
+            live_keys.discard(key)
+            yield ConfigRecord(key, None, start)
+        elif "rule" in draft:
+            record = rule_record(start, orgId=draft["org"], id=draft["id"], **draft["rule"])
+            live_keys.add(record.key)
+            yield record
+        else:
+            yield profile_record(start, *draft["thresholds"], org=draft["org"])
+        start += 1
+
+
+# ---------------------------------------------------------------------------------------------- inputs
+class Given(NamedTuple):
+    """One record of the stream."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+
+
+def an_event(r: Random) -> dict[str, Any]:
+    said = {"u": r.choice(VALUES)} if r.random() < 0.6 else {"tagName": r.choice([*TAGS, *VALUES])}
+    if r.random() < 0.3:
+        said |= {"n": {"k": r.choice(VALUES)}} | ({"n.k": r.choice(VALUES)} if r.random() < 0.3 else {})
+    return {
+        "type": r.choice(TYPES), "properties": said, "eventId": r.choice([None, r.randint(1, 8), r.randint(1, 60)]),
+        "siteId": r.choice(["s1", "s2", None]), "occurredAt": r.choice(TIMES[:4] if r.random() < 0.95 else TIMES),
+    }  # fmt: skip
+
+
+def a_command(r: Random) -> dict[str, Any]:
+    amount = r.choice([INT64, INT64, -INT64, -INT64 - 1, INT64 + 1]) if r.random() < 0.06 else fives(r)
+    return {
+        "kind": r.choice([*["adjust", "set", "tag", "untag"] * 3, "reset", "enrol", "merge"]),
+        "commandId": r.randint(1, 60), "points": amount, "score": amount, "tag": r.choice(TAGS), "programId": "p",
+        "reason": r.choice([None, "", "because"]), "fireTriggers": r.choice([None, True, True, False]),
+        "profileId": "fit" if r.random() < 0.05 else r.choice([None, "default"]),
+        "by": "" if r.random() < 0.05 else r.choice([None, "jane"]), "at": r.choice([None, "2025-12-31T23:59:59.9Z"]),
+    }  # fmt: skip
+
+
+def some_attributes(r: Random) -> dict[str, Any]:
+    return {"attributes": {r.choice("ab"): r.choice([*VALUES, 2**70])}, "email": r.choice([None, "", "a@example.com"])}
+
+
+CORPUS = [r for r in [*BAD, *REFUSED, *ODD] if len(r.value or b"") < 2000 and not r.misplaced]
+
+
+def an_input(r: Random) -> Given:
+    ids = {"orgId": an_org(r), "contactId": "43" if r.random() < 0.15 else "42"}
+    key = f"{ids['orgId']}:{ids['contactId']}".encode()
+    chance = r.random()
+    if chance < 0.07:
+        odd = r.choice(CORPUS)
+        return Given(TOPICS[odd.role], odd.key, odd.value)
+    if chance < 0.1:
+        return Given(CONTACTS, key, None)
+    drawn = (CONTACTS, some_attributes) if chance < 0.17 else (COMMANDS, a_command) if chance < 0.45 else None
+    topic, make = drawn or (ENGAGEMENT, an_event)
+    return Given(topic, key, json.dumps(ids | make(r)).encode())
+
+
+streams = st.lists(seeded(an_input), min_size=20, max_size=80)
