@@ -190,7 +190,7 @@ class Partition:
 
     async def _stop(self, stop: PartitionStopped) -> None:
         # INVARIANT: a_raising_handler_stops_its_partition_alone
-        log.error("partition %d stopped: %s", self.number, stop)
+        log.error("partition %d stopped: %s", self.number, stop, exc_info=stop.__cause__)
         self._enter("stopped")
         self.why = str(stop)
         await self.close()

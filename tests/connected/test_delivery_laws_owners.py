@@ -184,7 +184,9 @@ async def test_three_fences_in_a_minute_leave(bench: Bench) -> None:
     await bench.exact()
 
 
-async def test_a_raising_handler_stops_its_partition_alone(broker: Broker, scratch_prefix: str, tmp_path: Path) -> None:
+async def test_a_raising_handler_stops_its_partition_alone(
+    broker: Broker, scratch_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with Bench(broker.bootstrap, scratch_prefix, tmp_path, partitions=2) as bench:
         await bench.send_many(bench.events, 30, number=0)
         await bench.send(bench.events, b"boom", number=0)
@@ -193,6 +195,7 @@ async def test_a_raising_handler_stops_its_partition_alone(broker: Broker, scrat
         bad, good = bench.start(0), bench.start(1)
         why = await bench.stopped(bad)
         assert f"ValueError('boom') at {bench.events}-0 offset 30;" in why
+        assert [row.exc_info[0] for row in caplog.records if "stopped" in row.message and row.exc_info] == [ValueError]
         await until(lambda: bench.done(good) == 30)
         assert (await bench.record(0)).sources[bench.events] == 0
         bad.start()
