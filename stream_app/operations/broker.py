@@ -162,8 +162,10 @@ class EmbeddedKafka:
 
     def _process(self) -> psutil.Process | None:
         """Find the live process that serves this folder."""
-        if self._child is not None:
-            self._child.poll()  # a child that ended by itself is a zombie until it is asked for
+        # Asking reaps a child that ended by itself.  One that lives is believed without a look at its command line,
+        # which is empty for a moment while it becomes Java, and again while it exits.
+        if self._child is not None and self._child.poll() is None:
+            return psutil.Process(self._child.pid)
         try:
             process = psutil.Process(int((self._folder.path / "pid").read_text(encoding="ascii")))
             # INVARIANT: a recycled pid is never signalled. The command line names the folder's own properties file,

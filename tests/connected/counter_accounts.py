@@ -2,11 +2,12 @@
 
 import collections
 
-from tests.connected.counter_fleet import journals, partition_records, read_all
+from tests.connected.counter_fleet import journals, partition_records, read_all, settled, written
 
 
 async def exact(bootstrap: str, name: str, partitions: int) -> None:
     """Every good record is counted once, in order per key; journals have no gap; accounts add up."""
+    await settled(bootstrap, written(name), partitions)
     inputs = [r for t in ("fast", "events") for r in await read_all(bootstrap, f"{name}.{t}", partitions)]
     good = [r for r in inputs if r.value != b"bad"]
     outputs = await read_all(bootstrap, f"{name}.counted", partitions)

@@ -119,8 +119,9 @@ class Bench:
         return sum(c.applied + c.dead_letter + c.duplicate + c.no_effect for c in counters)
 
     async def caught_up(self, partition: Partition, seconds: float = 30) -> None:
-        """Wait until the only partition has counted all that was sent."""
+        """Wait until the only partition has counted all that was sent, and readers can see it."""
         await until(lambda: self.done(partition) == self.sent, seconds)
+        await fleet_of.settled(self.bootstrap, fleet_of.written(self.name), self.partitions)
 
     async def stopped(self, partition: Partition) -> str:
         """Wait until a partition has stopped for a person; return why."""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,30 @@ async def read_all(bootstrap: str, topic: str, partitions: int) -> list[Any]:
     finally:
         await consumer.stop()
     return rows
+
+
+async def settled(bootstrap: str, topics: Iterable[str], partitions: int) -> None:
+    """Wait until no transaction is open on topics: commit and abort are answered before their markers are there."""
+    tps = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
+    levels = ("read_committed", "read_uncommitted")
+    consumers = [AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level=level) for level in levels]
+
+    async def same() -> bool:
+        stable, high = [await consumer.end_offsets(tps) for consumer in consumers]
+        return stable == high
+
+    try:
+        for consumer in consumers:
+            await consumer.start()
+        await until(same, seconds=10)
+    finally:
+        for consumer in consumers:
+            await consumer.stop()
+
+
+def written(name: str) -> tuple[str, ...]:
+    """Return the topics that the counter writes."""
+    return (f"{name}.counted", f"{name}.journal", f"{name}-counts-changelog")
 
 
 async def partition_records(bootstrap: str, name: str, partitions: int) -> dict[int, PartitionRecord]:
