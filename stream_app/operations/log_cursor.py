@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream_app.delivery.aiokafka_seams import stop_consumer
+
 OPEN_TRANSACTION_SECONDS: Final = 45.0  # a dead worker's transaction ends after 30 s
 LOOK_SECONDS: Final = 0.05
 FETCH_BYTES: Final = 1 << 20
@@ -33,7 +35,7 @@ async def _consumer(client: Client, isolation: str = "read_committed") -> AsyncI
     try:
         yield consumer
     finally:
-        await asyncio.wait_for(consumer.stop(), 5)
+        await stop_consumer(consumer)
 
 
 @asynccontextmanager
