@@ -85,7 +85,7 @@ class LeadstreamApp(ExactlyOnceApp):
         """Return why this worker cannot do its work, None when it can (``/ready``)."""
         if self.follower.trouble is not None:
             return self.follower.trouble
-        if not self.partitions.counters.rebalances or self.rebalancing:
+        if not self.partitions.settled or self.rebalancing:
             return "The worker has not joined its group yet."
         waiting = [status for status in self.partitions.statuses() if status.phase != "running"]
         if waiting:

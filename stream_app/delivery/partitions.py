@@ -45,6 +45,8 @@ class Partitions:
         self._lock = asyncio.Lock()
         self._resuming: asyncio.Task[None] | None = None
         self._consumer: Any = None
+        self.settled = False
+        """Whether `statuses` shows every partition of the newest assignment: false before and between two."""
 
     def bind(self, consumer: Any) -> None:
         """Learn which Faust consumer keeps the membership."""
@@ -53,6 +55,7 @@ class Partitions:
     # ------------------------------------------------------------------ told by Faust
     async def pause(self) -> None:
         """Finish every batch in flight; called before the group revokes anything and before it is left."""
+        self.settled = False
         resuming, self._resuming = self._resuming, None
         if resuming is not None:
             resuming.cancel()
@@ -62,6 +65,7 @@ class Partitions:
     def resume(self, assignment: set[TP]) -> None:
         """Bring the partitions to what is assigned, in a task of its own."""
         self.counters.rebalances += 1
+        self.settled = False
         self._resuming = asyncio.get_running_loop().create_task(self._resume(assignment))
 
     async def _resume(self, assignment: set[TP]) -> None:
@@ -84,6 +88,7 @@ class Partitions:
                     self._open[number] = Partition(self.job, number, self.counters, leave)
                 if not self._open[number].stopped:
                     self._open[number].start()
+            self.settled = True
 
     async def close(self) -> None:
         """Close all partitions: the membership is over."""

@@ -58,7 +58,7 @@ def test_the_demo_scores_ends_by_one_signal_and_goes_on(tmp_path: Path) -> None:
         ready = ready_line(demo)
         assert set(ready) == {"url", "key", "bootstrapServers"}
         assert (ready["url"], ready["key"]) == (f"http://127.0.0.1:{demo.port}", KEY)
-        assert demo.get("/ready")[0] == 200
+        assert demo.get("/ready")[0] == 200, demo.log
         shown = moved(demo)
         assert told(ready["bootstrapServers"], shown["version"])["score"] == shown["leadScore"]
         family = demo.family()

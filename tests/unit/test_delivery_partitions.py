@@ -107,3 +107,19 @@ async def test_a_stopped_partition_is_not_started_by_a_rebalance(held: Partition
     for _ in range(10):
         await asyncio.sleep(0)
     assert FakePartition.made[0].said == ["start", "pause"]
+
+
+async def test_nothing_is_settled_until_the_newest_assignment_shows_in_the_statuses(held: Partitions) -> None:
+    """A worker that was asked in between called itself ready, with no partition yet."""
+    assert not held.settled
+    held.resume(BOTH)
+    await asyncio.sleep(0)
+    assert (held.settled, bool(held.statuses())) in {(False, False), (True, True)}
+    await until(lambda: held.settled)
+    assert [status.partition for status in held.statuses()] == [0]
+    await held.pause()
+    assert not held.settled
+    held.resume(set())
+    assert not held.settled
+    await until(lambda: held.settled)
+    assert held.statuses() == []
