@@ -21,6 +21,7 @@ from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import Settings, SettingsError, declared_topics, kafka_client_arguments, variable_of
+from stream_app.web import probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.metrics import create_registry
 from stream_app.web.routes import create_web
@@ -190,10 +191,12 @@ def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower:
     application = create_web(
         settings=settings,
         keys=Keys(settings.root_key),
-        partitions=app.partitions,
-        contacts=queries,
-        live=live,
-        readiness=app,
-        registry=create_registry(app.partitions),
+        parts={
+            probes.PARTITIONS: app.partitions,
+            probes.READY: probes.Ready(app),
+            probes.REGISTRY: create_registry(app.partitions),
+            scores.CONTACTS: queries,
+            stream.LIVE: live,
+        },
     )
     return WebServer(application, settings.web_bind, settings.web_port)

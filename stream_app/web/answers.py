@@ -12,12 +12,15 @@ from stream_app.web.problems import bad_parameter
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-def data(body: Any, *, meta: Mapping[str, Any] | None = None) -> web.Response:
-    """Answer 200 with ``{"data": body}`` and, for lists, ``meta``."""
+def data(
+    body: Any, *, status: int = 200, meta: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Answer with ``{"data": body}`` and, for lists, ``meta``."""
     envelope = {"data": body} if meta is None else {"data": body, "meta": meta}
     return web.Response(
-        body=msgspec.json.encode(envelope), content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+        status=status, body=msgspec.json.encode(envelope), content_type="application/json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )  # fmt: skip
 
 
 def integer_parameter(request: web.Request, name: str, *, default: int, low: int, high: int) -> int:

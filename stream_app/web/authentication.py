@@ -1,17 +1,18 @@
 """Who asks: bearer keys, and the guards in front of every route.
 
-Laws: every route needs a key unless it is named in ``OPEN``; keys are held as SHA-256 and compared in constant time,
-all of them, so that neither a match nor its place shows in the time taken; the org comes from the key, only the root
-key names one.  A worker bound to loopback answers only requests addressed to loopback (DNS rebinding).
+Laws: a request reaches a handler only with what its `Route` needs, a scope or the root key; keys are held as SHA-256
+and compared in constant time, all of them, so that neither a match nor its place shows in the time taken; the org
+comes from the key, only the root key names one.  A worker bound to loopback answers only requests addressed to loopback
+(DNS rebinding).
 """
 
 import hashlib
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -19,22 +20,26 @@ from yarl import URL
 
 from schemas.ids import valid_org
 from stream_app.web.problems import Problem, bad_parameter
+from stream_app.web.route import Needs, Scope, route_of
 
-Scope = Literal["read", "write", "admin"]
-
-OPEN: Final = frozenset({"live", "ready", "page", "page-file"})
-PROBES: Final = frozenset({"live", "ready"})
+PROBES: Final = frozenset({"/live", "/ready"})
+RANKS: Final[Mapping[Needs, int]] = {"open": 0, "read": 1, "write": 2, "admin": 3, "root": 4}
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_HEADER_BYTES: Final = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a key; ``org_id`` None is the root key's."""
+    """The holder of a key; ``org_id`` None is the root key's; ``sites`` None are all sites of the org."""
 
     key_id: str
     org_id: str | None
     scope: Scope
+    sites: frozenset[str] | None = None
+
+    def may(self, needs: Needs) -> bool:
+        """Tell whether this key suffices for a route."""
+        return self.org_id is None or RANKS[self.scope] >= RANKS[needs]
 
 
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
@@ -110,16 +115,22 @@ class Guard:
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request through or raise its problem."""
         self._limits(request)
-        name = request.match_info.route.name
-        if self._loopback and name not in PROBES and not self._addressed_here(request.host):
+        if self._loopback and request.path not in PROBES and not self._addressed_here(request.host):
             raise Problem(421, "wrong_host", "This worker answers only requests addressed to this machine itself.")
-        if request.match_info.http_exception is None and name not in OPEN:
-            holder = self._keys.holder(request.headers.get("Authorization"))
-            if holder is None:
-                headers = {"WWW-Authenticate": 'Bearer realm="leadstream"'}
-                raise Problem(401, "unauthorised", "Send a valid key as Authorization: Bearer.", headers=headers)
-            request[PRINCIPAL] = holder
+        route = route_of(request)
+        if route is not None and route.scope != "open":
+            request[PRINCIPAL] = self._holder(request, route.scope)
         return await handler(request)
+
+    def _holder(self, request: web.Request, needs: Needs) -> Principal:
+        holder = self._keys.holder(request.headers.get("Authorization"))
+        if holder is None:
+            headers = {"WWW-Authenticate": 'Bearer realm="leadstream"'}
+            raise Problem(401, "unauthorised", "Send a valid key as Authorization: Bearer.", headers=headers)
+        if not holder.may(needs):
+            what = "the root key" if needs == "root" else f"a key of scope {needs}"
+            raise Problem(403, "insufficient_scope", f"This takes {what}.")
+        return holder
 
     def _limits(self, request: web.Request) -> None:
         if sum(len(name) + len(value) + 4 for name, value in request.raw_headers) > MAX_HEADER_BYTES:

@@ -9,6 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
+from stream_app.web.route import Route
+
 INDEX: Final = "index.html"
 TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 POLICY: Final = (
@@ -35,6 +37,16 @@ class PageFiles:
             for file in folder.iterdir()
             if (suffix := "." + file.name.rpartition(".")[2]) in TYPES
         }
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return where the page is."""
+        return (
+            Route(method="GET", path="/", handler=self.get, scope="open", at_root=True, summary="The operator page"),
+            Route(
+                method="GET", path="/page/{name}", handler=self.get, scope="open", at_root=True, statuses=(200, 404),
+                summary="A file of the operator page",
+            ),
+        )  # fmt: skip
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer a file of the page."""

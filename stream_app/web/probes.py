@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from stream_app.delivery.status import PartitionStatus, PartitionsView
 from stream_app.web.answers import data
 from stream_app.web.problems import Problem
+from stream_app.web.route import Route
 
 
 class Readiness(Protocol):
@@ -90,3 +91,17 @@ def accounting_rows(status: PartitionStatus) -> list[dict[str, Any]]:
         }
         for topic, counters in sorted(status.counters.items())
     ]
+
+
+ROUTES: Final = (
+    Route(method="GET", path="/live", handler=get_live, scope="open", at_root=True, summary="Whether it lives"),
+    Route(
+        method="GET", path="/ready", handler=get_ready, scope="open", at_root=True, statuses=(200, 503),
+        summary="Whether the worker can do its work, and the phase of every partition",
+    ),
+    Route(method="GET", path="/metrics", handler=get_metrics, scope="read", at_root=True, summary="Prometheus metrics"),
+    Route(
+        method="GET", path="/accounting", handler=get_accounting, scope="read", many=True,
+        summary="Per source partition of this worker: offsets, records by outcome, gaps",
+    ),
+)  # fmt: skip

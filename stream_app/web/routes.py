@@ -1,67 +1,47 @@
 """Every route of the worker, and the application that holds them.
 
 Laws: nothing is global: two applications can live in one process; resources are under ``/v1`` and again under
-``/api/v1``, probes and the page at the root.  Routes named in ``authentication.OPEN`` need no key.
+``/api/v1``, probes, documents and the page at the root.  A request passes problems, guard and the given middlewares,
+in this order, before its handler.
 """
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from aiohttp.typedefs import Middleware
 
-from stream_app.delivery.status import PartitionsView
-from stream_app.reading.contacts import ContactQueries
-from stream_app.reading.live import Live
 from stream_app.settings import Settings
 from stream_app.web import probes, scores, stream
 from stream_app.web.authentication import MAX_BODY_BYTES, Guard, Keys
 from stream_app.web.page_files import PageFiles
 from stream_app.web.problems import answer_problems
+from stream_app.web.route import ROUTE_TABLE, Route, RouteTable
 
-PREFIXES: Final = ("/v1", "/api/v1")
+ROUTES: Final[tuple[Route, ...]] = (
+    *probes.ROUTES,
+    *scores.ROUTES,
+    *stream.ROUTES,
+)
 
 
 def create_web(
     *,
     settings: Settings,
     keys: Keys,
-    partitions: PartitionsView,
-    contacts: ContactQueries,
-    live: Live,
-    readiness: probes.Readiness,
-    registry: CollectorRegistry,
+    parts: Mapping[web.AppKey[Any], Any],
+    middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
-    """Return the application; it starts nothing until a server runs it."""
+    """Return the application; ``parts`` are what the handlers ask, by the key that their modules name."""
     guard = Guard(keys, settings.web_bind, settings.advertised_url)
-    app = web.Application(middlewares=[answer_problems, guard.check], client_max_size=MAX_BODY_BYTES)
-    app[scores.CONTACTS] = contacts
-    app[stream.LIVE] = live
-    app[probes.PARTITIONS] = partitions
-    app[probes.READY] = probes.Ready(readiness)
-    app[probes.REGISTRY] = registry
-    app.add_routes(_routes(PageFiles()))
+    app = web.Application(middlewares=[answer_problems, guard.check, *middlewares], client_max_size=MAX_BODY_BYTES)
+    for key, part in parts.items():
+        app[key] = part
+    app[ROUTE_TABLE] = RouteTable((*PageFiles().routes(), *ROUTES))
+    app[ROUTE_TABLE].register(app)
     app.on_response_prepare.append(_harden)
     app.on_shutdown.append(_end_streams)
     return app
-
-
-def _routes(page: PageFiles) -> list[web.RouteDef]:
-    return [
-        web.get("/", page.get, name="page"),
-        web.get("/page/{name}", page.get, name="page-file"),
-        web.get("/live", probes.get_live, name="live"),
-        web.get("/ready", probes.get_ready, name="ready"),
-        web.get("/metrics", probes.get_metrics),
-        *(
-            web.get(prefix + path, handler, allow_head=False)
-            for prefix in PREFIXES
-            for path, handler in (
-                ("/contacts/{id}/score", scores.get_score),
-                ("/stream", stream.get_stream),
-                ("/accounting", probes.get_accounting),
-            )
-        ),
-    ]
 
 
 async def _harden(_: web.Request, response: web.StreamResponse) -> None:

@@ -13,6 +13,7 @@ from stream_app.reading.contacts import ContactQueries, ContactScore, LogRow, No
 from stream_app.web.answers import data, integer_parameter
 from stream_app.web.authentication import org_of
 from stream_app.web.problems import FieldError, Problem
+from stream_app.web.route import Parameter, Route
 
 CONTACTS: Final = web.AppKey("contacts", ContactQueries)
 MAX_ROWS: Final = 100
@@ -71,3 +72,15 @@ def _row(row: LogRow) -> dict[str, Any]:
         "createdAt": row.created_at,
         "ruleName": row.rule_name,
     }
+
+
+ROUTES: Final = (
+    Route(
+        method="GET", path="/contacts/{id}/score", handler=get_score, scope="read", owner="contact",
+        statuses=(200, 404, 503), summary="One contact's score with its newest awards",
+        query=(
+            Parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ROWS, "default": ROWS}),
+            Parameter("profileId", {"type": "string", "default": DEFAULT_PROFILE}),
+        ),
+    ),
+)  # fmt: skip

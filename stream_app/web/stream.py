@@ -17,6 +17,7 @@ from stream_app.reading.subscription import Message, Subscription
 from stream_app.web.answers import integer_parameter
 from stream_app.web.authentication import org_of
 from stream_app.web.problems import REQUEST_ID, FieldError, Problem
+from stream_app.web.route import Parameter, Route
 
 LIVE: Final = web.AppKey("live", Live)
 PING_SECONDS: Final = 15.0
@@ -79,3 +80,12 @@ def _start(request: web.Request) -> Start | None:
         return start
     last = integer_parameter(request, "last", default=0, low=0, high=MAX_LAST)
     return Tail(last) if last else None
+
+
+ROUTES: Final = (
+    Route(
+        method="GET", path="/stream", handler=get_stream, scope="read", statuses=(200, 503),
+        summary="Changes of scores and crossings of thresholds of the org, as Server-Sent Events",
+        query=(Parameter("last", {"type": "integer", "minimum": 0, "maximum": MAX_LAST}, "Begin with about so many"),),
+    ),
+)  # fmt: skip

@@ -19,6 +19,7 @@ from stream_app.reading.live import Live
 from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import load_settings
+from stream_app.web import probes, scores, stream
 from stream_app.web.authentication import ApiKey, Keys, Principal
 from stream_app.web.metrics import create_registry
 from stream_app.web.routes import create_web
@@ -167,11 +168,13 @@ class World:
         self.app = create_web(
             settings=load_settings({}, dict(self.variables), Path("/nonexistent")),
             keys=self.keys,
-            partitions=self.partitions,
-            contacts=ContactQueries(self.partitions, self.recent),
-            live=self.live,
-            readiness=self.readiness,
-            registry=create_registry(self.partitions),
+            parts={
+                probes.PARTITIONS: self.partitions,
+                probes.READY: probes.Ready(self.readiness),
+                probes.REGISTRY: create_registry(self.partitions),
+                scores.CONTACTS: ContactQueries(self.partitions, self.recent),
+                stream.LIVE: self.live,
+            },
         )
 
 

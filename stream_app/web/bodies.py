@@ -1,0 +1,90 @@
+"""Reads the JSON body of a request into a model.
+
+Laws: RFC 8259 only (no NaN), at most 32 levels deep; what is wrong is a 400 that names each field by JSON pointer; an
+unknown field is an error, as for every author.
+"""
+
+import json
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from stream_app.web.problems import FieldError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_DEPTH: Final = 32
+CODES: Final = {"extra_forbidden": "unknown_field", "missing": "missing_field", "json_invalid": "invalid_json"}
+
+
+async def read_json(request: web.Request) -> Any:
+    """Return the body as JSON; Problem 400, 413 or 415."""
+    if request.content_type != "application/json":
+        raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
+    text = await request.read()
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise Problem(400, "invalid_json", "The body is not JSON.") from None
+    if _deeper(value, MAX_DEPTH):
+        raise Problem(400, "too_deep", f"JSON may be nested {MAX_DEPTH} levels deep.")
+    return value
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """Return the body as a model; Problem 400, 413 or 415."""
+    return fitted(await read_json(request), model)
+
+
+def fitted(value: Any, model: type[Model], at: str = "") -> Model:
+    """Return a JSON value as a model; Problem 400 whose pointers begin with ``at``."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise invalid(field_errors(error, at)) from None
+
+
+def field_errors(error: ValidationError, at: str = "") -> list[FieldError]:
+    """Return what pydantic found, as JSON pointers."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return [
+        FieldError(at + "".join(f"/{_escaped(part)}" for part in one["loc"]), _code(one["type"]), one["msg"])
+        for one in found
+    ]
+
+
+def invalid(errors: list[FieldError]) -> Problem:
+    """Return the 400 that names fields."""
+    first = errors[0]
+    where = first.pointer or "The body"
+    return Problem(400, "invalid_body", f"{where}: {first.message}", errors=errors)
+
+
+def _code(kind: str) -> str:
+    return CODES.get(kind, "invalid_value")
+
+
+def _escaped(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Tell whether a value is nested more than so many levels."""
+    level = [value]
+    while level:
+        if levels == 0:
+            return True
+        levels -= 1
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += one.values()  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType] JSON
+            elif isinstance(one, list):
+                inner += one  # pyright: ignore[reportUnknownArgumentType] JSON
+        level = [one for one in inner if isinstance(one, dict | list)]  # pyright: ignore[reportUnknownVariableType] JSON
+    return False
