@@ -167,7 +167,8 @@ class Batches:
         outputs = dict(effects.outputs)
         if journal is not None:
             outputs[job.journal] = [(self._journal_key, steps.encode(journal), NO_HEADERS)]
-        end = await self._writer.commit(outputs, changelog, offsets)
+        effects.ends = await self._writer.commit(outputs, changelog, offsets)
+        end = effects.ends[job.changelog]
         # INVARIANT: merged_only_after_commit; nothing awaits between the commit and the end of the merge
         self._reach("merging")
         self._store.apply(changes, Checkpoint(end, now_ms()))

@@ -72,11 +72,15 @@ class Outcomes:
 
 @dataclass(slots=True)
 class Effects:
-    """All that one batch does: records for output topics, and changed state records (None deletes)."""
+    """All that one batch does: records for output topics, and changed state records (None deletes).
+
+    ``ends`` is known once it is committed: the offset after the last record of each topic that it wrote.
+    """
 
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict[str, Sequence[Output]])
     changes: Mapping[bytes, bytes | None] = field(default_factory=dict[bytes, bytes | None])
     outcomes: Outcomes = field(default_factory=Outcomes)
+    ends: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class Work(Protocol):

@@ -17,6 +17,29 @@ from stream_app.delivery.opening import now_ms
 from stream_app.delivery.probe import Point
 
 
+async def send_records(
+    producer: Any, place: tuple[str, int], records: Sequence[Output], at: int, limit: int, compression: str | None
+) -> list[tuple["asyncio.Future[Any]", int]]:
+    """Hand records over in ready-made batches of at most ``limit`` bytes; return (delivery, records) of each batch."""
+    topic, partition = place
+    sends, first = list[tuple["asyncio.Future[Any]", int]](), 0
+    while first < len(records):
+        batch, end = build_batch(limit, compression, records, first, at)
+        if end == first:
+            raise ValueError(f"a record for {topic} is larger than {limit} bytes")
+        sends.append((await send_ready(producer, batch, topic, partition), end - first))
+        first = end
+    return sends
+
+
+async def acknowledged(sends: Sequence["asyncio.Future[Any]"]) -> None:
+    """Wait for all deliveries; raise what the first failed one says."""
+    # INVARIANT: every_send_is_awaited_before_commit
+    for result in await asyncio.gather(*sends, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
 class TransactionalWriter:
     """Owns partition p of every output while it is not fenced."""
 
@@ -36,8 +59,8 @@ class TransactionalWriter:
 
     async def commit(
         self, outputs: Mapping[str, Sequence[Output]], changelog: Sequence[Output], offsets: Mapping[str, int]
-    ) -> int:
-        """Commit one batch within the job's limit; return the changelog offset after its last record.
+    ) -> dict[str, int]:
+        """Commit one batch within the job's limit; return for each topic written the offset after its last record.
 
         ``changelog`` is never empty: its last record is the partition record.  Raises whatever aiokafka raises, and
         TimeoutError; the outcome is unknown then.
@@ -46,21 +69,17 @@ class TransactionalWriter:
 
     async def _commit(
         self, outputs: Mapping[str, Sequence[Output]], changelog: Sequence[Output], offsets: Mapping[str, int]
-    ) -> int:
+    ) -> dict[str, int]:
         producer = self._producer
         if producer is None:
             raise RuntimeError("not fenced yet")
         await producer.begin_transaction()
         self._reach("sending")
         at = now_ms()  # wall time: a clock of 1970 would be deleted by retention at once where CreateTime rules
-        sends: list[asyncio.Future[Any]] = []
-        for topic, records in outputs.items():
-            sends += [send for send, _ in await self._send(producer, topic, records, at)]
-        state = await self._send(producer, self._job.changelog, changelog, at)
-        # INVARIANT: every_send_is_awaited_before_commit
-        for result in await asyncio.gather(*sends, *(send for send, _ in state), return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+        sends: dict[str, list[tuple[asyncio.Future[Any], int]]] = {}
+        for topic, records in (*outputs.items(), (self._job.changelog, changelog)):
+            sends[topic] = await self._send(producer, topic, records, at)
+        await acknowledged([send for parts in sends.values() for send, _ in parts])
         self._reach("sent")
         # INVARIANT: offsets_are_sent_after_the_data_is_acknowledged
         if offsets:
@@ -69,21 +88,13 @@ class TransactionalWriter:
         self._reach("committing")
         await producer.commit_transaction()
         self._reach("committed")
-        last, count = state[-1]
-        return last.result().offset + count
+        return {topic: parts[-1][0].result().offset + parts[-1][1] for topic, parts in sends.items() if parts}
 
     async def _send(
         self, producer: Any, topic: str, records: Sequence[Output], at: int
     ) -> list[tuple["asyncio.Future[Any]", int]]:
-        job, sends, first = self._job, list[tuple["asyncio.Future[Any]", int]](), 0
-        limit = job.wide_topics.get(topic, job.batch_bytes)
-        while first < len(records):
-            batch, end = build_batch(limit, job.compression, records, first, at)
-            if end == first:
-                raise ValueError(f"a record for {topic} is larger than {limit} bytes")
-            sends.append((await send_ready(producer, batch, topic, self._partition), end - first))
-            first = end
-        return sends
+        limit = self._job.wide_topics.get(topic, self._job.batch_bytes)
+        return await send_records(producer, (topic, self._partition), records, at, limit, self._job.compression)
 
     def _reach(self, point: Point) -> None:
         if self._job.probe is not None:

@@ -79,7 +79,7 @@ async def test_offsets_are_sent_after_the_data_is_acknowledged(producer: FakePro
         assert producer.said == SENT
         send.set_result(Delivered(100 + i))
         await asyncio.sleep(0)
-    assert await committing == 102 + 2
+    assert await committing == {"out": 100 + 2, "journal": 101 + 1, "changelog": 102 + 2}
     assert producer.said == [*SENT, "offsets of job", "commit"]
 
 
