@@ -7,7 +7,8 @@ Reads and writes: the topic ``config``.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped library
@@ -16,13 +17,13 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
     TopicPartition,
 )
 
+from schemas.config_headers import Headers
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.puts import Change
-from stream_app.delivery.aiokafka_seams import stop_consumer
+from stream_app.delivery.aiokafka_seams import cut_off, stop_consumer
 from stream_app.scoring.rulebook import ConfigRecord
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
-CLOSE_SECONDS: Final = 5.0
 TRANSACTION_MS: Final = 30_000
 REQUEST_MS: Final = 5_000  # how soon a missing topic is told; a fetch waits 0.5 s at most
 
@@ -33,6 +34,13 @@ class Received(Protocol):
     offset: int
     key: bytes | None
     value: bytes | None
+
+
+class Consumed(Received, Protocol):
+    """A record as aiokafka's consumer gives it; ``timestamp`` in ms."""
+
+    timestamp: int
+    headers: Sequence[tuple[str, bytes]]
 
 
 class Consumer(Protocol):
@@ -64,7 +72,7 @@ class Consumer(Protocol):
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int
-    ) -> Mapping[TopicPartition, Sequence[Received]]:
+    ) -> Mapping[TopicPartition, Sequence[Consumed]]:
         """Return what has arrived, empty when time is up."""
         ...
 
@@ -84,7 +92,9 @@ class Producer(Protocol):
         """Commit at the end of a block, abort when it raises."""
         ...
 
-    async def send_and_wait(self, topic: str, value: bytes | None, key: bytes, partition: int) -> Received:
+    async def send_and_wait(
+        self, topic: str, value: bytes | None, key: bytes, partition: int, *, headers: Headers
+    ) -> Received:
         """Send and return what the broker says of it."""
         ...
 
@@ -103,9 +113,9 @@ def config_partition(settings: Settings) -> TopicPartition:
     return TopicPartition(declared_topics(settings).config.name, 0)
 
 
-def config_record(record: Received) -> ConfigRecord:
+def config_record(record: Consumed) -> ConfigRecord:
     """Return a consumed record as ``ConfigRecord``."""
-    return ConfigRecord(record.key or b"", record.value, record.offset)
+    return ConfigRecord(record.key or b"", record.value, record.offset, record.timestamp, tuple(record.headers))
 
 
 async def read_config(settings: Settings) -> list[ConfigRecord]:
@@ -125,6 +135,30 @@ async def read_config(settings: Settings) -> list[ConfigRecord]:
     return records
 
 
+def _config_producer(settings: Settings) -> Producer:
+    """Return the producer whose start fences any other of the same app id."""
+    producer: Any = AIOKafkaProducer(
+        transactional_id=f"{settings.app_id}-config", transaction_timeout_ms=TRANSACTION_MS,
+        **kafka_client_arguments(settings),
+    )  # fmt: skip
+    return cast(Producer, producer)
+
+
+async def _write(
+    producer: Producer, partition: TopicPartition, changes: Sequence[Change], sent: list[ConfigRecord], headers: Headers
+) -> None:
+    """Write changes in one transaction; ``sent`` gets their records just before it is committed."""
+    topic, number = partition
+    written: list[ConfigRecord] = []
+    async with producer.transaction():
+        for change in changes:
+            key = change.key.encode()
+            # Awaited one by one: aiokafka commits a transaction in which a batch failed (delivery law 3).
+            one = await producer.send_and_wait(topic, change.value, key, partition=number, headers=headers)
+            written.append(ConfigRecord(key, change.value, one.offset))
+        sent += written
+
+
 class ConfigWriter:
     """Writes to ``config``; ``log`` is what it says, own writes included."""
 
@@ -135,17 +169,10 @@ class ConfigWriter:
 
     async def write(self, changes: Sequence[Change]) -> int:
         """Write changes in one transaction and return the rulebook version they give; ProducerFenced if replaced."""
-        if not changes:
-            return self.log.version
-        topic, number = self._partition
-        written: list[ConfigRecord] = []
-        async with self._producer.transaction():
-            for change in changes:
-                key = change.key.encode()
-                # Awaited one by one: aiokafka commits a transaction in which a batch failed (delivery law 3).
-                sent = await self._producer.send_and_wait(topic, change.value, key, partition=number)
-                written.append(ConfigRecord(key, change.value, sent.offset))
-        for record in written:
+        sent: list[ConfigRecord] = []
+        if changes:
+            await _write(self._producer, self._partition, changes, sent, ())
+        for record in sent:
             self.log.add(record)
         return self.log.version
 
@@ -153,14 +180,46 @@ class ConfigWriter:
 @asynccontextmanager
 async def config_writer(settings: Settings) -> AsyncGenerator[ConfigWriter, None]:
     """Become the writer of ``config`` for the length of a block: fence, then read to the end."""
-    producer: Any = AIOKafkaProducer(
-        transactional_id=f"{settings.app_id}-config", transaction_timeout_ms=TRANSACTION_MS,
-        **kafka_client_arguments(settings),
-    )  # fmt: skip
+    producer = _config_producer(settings)
     try:
         await producer.start()
         log = ConfigLog.of(await read_config(settings))
-        yield ConfigWriter(cast(Producer, producer), config_partition(settings), log)
+        yield ConfigWriter(producer, config_partition(settings), log)
     finally:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
+        await cut_off(producer)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSession:
+    """The right to write ``config`` until someone else takes it; who holds it reads the topic elsewhere.
+
+    ``consumer`` fetches nothing, so that a question for the end never waits behind a long poll.
+    """
+
+    producer: Producer
+    consumer: Consumer
+    partition: TopicPartition
+
+    @classmethod
+    async def open(cls, settings: Settings) -> "ConfigSession":
+        """Fence whoever wrote before; what they committed is in ``end`` from now on."""
+        session = cls(_config_producer(settings), config_consumer(settings), config_partition(settings))
+        try:
+            await session.producer.start()
+            await session.consumer.start()
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    async def end(self) -> int:
+        """Return the last stable offset as of now."""
+        return (await self.consumer.end_offsets([self.partition]))[self.partition]
+
+    async def commit(self, change: Change, sent: list[ConfigRecord], headers: Headers) -> None:
+        """Write a change; once its record is in ``sent`` an error leaves open whether it was committed."""
+        await _write(self.producer, self.partition, [change], sent, headers)
+
+    async def close(self) -> None:
+        """Disconnect; bounded."""
+        await asyncio.gather(cut_off(self.producer), stop_consumer(self.consumer))

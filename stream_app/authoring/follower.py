@@ -1,4 +1,4 @@
-"""Follow the `config` topic for as long as the process lives, and keep the rulebook of every version.
+"""Follow the `config` topic for as long as the process lives, and keep the rulebook of every version and all bodies.
 
 Laws: records are folded in offset order, each once; an outage of the broker is waited out, never an end; a log whose
 beginning is gone, or that has shrunk, is no history to replay from: it is told as ``trouble`` and nothing is folded.
@@ -14,25 +14,31 @@ from typing import Final
 
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
+from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
 from stream_app.delivery.aiokafka_seams import stop_consumer
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
 from stream_app.settings import Settings
 
 AGAIN_SECONDS: Final = 0.5
-POLL_MS: Final = 1000
+POLL_MS: Final = 200  # how soon it is seen that what ends the log are markers
 
 logger = logging.getLogger(__name__)
 
 
 class ConfigFollower:
-    """Reads ``config`` on the running loop; ``trouble`` says why it cannot, None while all is well."""
+    """Reads ``config`` on the running loop; ``trouble`` says why it cannot, None while all is well.
+
+    ``log`` is what it says: also what the rulebook leaves out, for those who show and edit it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._partition = config_partition(settings)
         self._current = EMPTY_RULEBOOK
         self._records: list[ConfigRecord] = []
+        self._position = 0  # everything before it is folded
+        self.log = ConfigLog()
         self._changed = asyncio.Condition()
         self._caught_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -74,6 +80,31 @@ class ConfigFollower:
             await self._changed.wait_for(lambda: self.version >= version)
         return self._current
 
+    async def read_to(self, end: int, version: int) -> ConfigLog:
+        """Wait until an offset and a version are read and return what the log says; bound it."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._position >= end and self.version >= version)
+        return self.log
+
+    async def has_read(self, version: int, seconds: float) -> bool:
+        """Wait for a version for at most so long; tell whether it is read."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wait_for(version)
+        except TimeoutError:
+            return False
+        return True
+
+    def holds(self, record: ConfigRecord) -> bool:
+        """Tell whether a record that was sent has been read, at its offset, as it was sent."""
+        at = bisect_left(self._records, record.offset, key=lambda one: one.offset)
+        return [one[:3] for one in self._records[at : at + 1]] == [record[:3]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end that the topic had at the first connection is read."""
+        return self._caught_up.is_set()
+
     async def caught_up(self) -> Rulebook:
         """Wait until the end that the topic had at the first connection is read, and return the newest rulebook."""
         await self._caught_up.wait()
@@ -97,12 +128,19 @@ class ConfigFollower:
         consumer.seek(self._partition, self.version)
         end = (await consumer.end_offsets([self._partition]))[self._partition]
         while True:
-            if not self._caught_up.is_set() and await consumer.position(self._partition) >= end:
+            await self._reach(await consumer.position(self._partition))
+            if self._position >= end:
                 self._caught_up.set()
             taken = await consumer.getmany(self._partition, timeout_ms=POLL_MS)
             self.trouble = None
             if records := taken.get(self._partition):
                 await self._take([config_record(record) for record in records])
+
+    async def _reach(self, position: int) -> None:
+        if position > self._position:  # a new connection begins behind the markers already passed
+            async with self._changed:
+                self._position = position
+                self._changed.notify_all()
 
     async def _take(self, records: Sequence[ConfigRecord]) -> None:
         folded = fold(self._current, records)
@@ -110,6 +148,8 @@ class ConfigFollower:
             logger.warning("config offset %d is ignored, %s: %r", record.offset, record.reason, record.key)
         async with self._changed:
             self._records += records
+            for record in records:
+                self.log.add(record)
             self._current = folded.rulebook
             self._changed.notify_all()
 

@@ -22,11 +22,13 @@ PROFILE: Final = "profile"
 
 
 class ConfigRecord(NamedTuple):
-    """One record of ``config``."""
+    """One record of ``config``; the last two, broker time in ms and headers, do not count for the Rulebook."""
 
     key: bytes
     value: bytes | None
     offset: int
+    written_at: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Ignored(NamedTuple):

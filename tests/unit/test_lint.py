@@ -195,7 +195,7 @@ def test_foreign_keys_are_no_objects(key: bytes) -> None:
 @pytest.mark.parametrize("value", [b"", b"[]", b"\xff", b"[" * 100_000])
 def test_foreign_values_count_for_the_version_only(value: bytes) -> None:
     log = ConfigLog.of([ConfigRecord(AuthoredKey("rule", "1", "1").encode(), value, 0)])
-    assert (log.version, log.live) == (1, {})
+    assert (log.version, log.live, log.deleted) == (1, {}, set())
 
 
 def test_an_org_has_at_most_500_rules() -> None:
