@@ -2,16 +2,38 @@
 
 Laws: strict with authors: no coercion (``5.0``, ``"5"`` and ``true`` are not points, S16), unknown fields are errors.
 ``RuleBody`` is what an author writes; ``Rule`` is what ``config`` keeps, with what leadstream adds.
+Times are RFC 3339 as contract section 1 takes them, and are kept in output form.
 Source: contract section 2 "Bodies of authored objects", semantics S10-S21, S40, D2, D3.
 """
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from schemas.times import format_time, parse_time
 
 INT32_MAX: Final = 2**31 - 1
 DEFAULT_PROFILE: Final = "default"
+NOT_A_TIME: Final = "not_a_time"
+
+
+def _in_output_form(text: str) -> str:
+    try:
+        return format_time(parse_time(text))
+    except ValueError as error:
+        raise PydanticCustomError(NOT_A_TIME, "{reason}", {"reason": str(error)}) from error
+
 
 Points = Annotated[int, Field(strict=True, ge=-(2**31), le=INT32_MAX)]
 RuleName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -19,6 +41,8 @@ Description = Annotated[str, StringConstraints(max_length=2000)]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 ProfileId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 SiteId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}$")]
+PropertyName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Instant = Annotated[str, AfterValidator(_in_output_form), Field(json_schema_extra={"format": "date-time"})]
 
 
 class Authored(BaseModel):
@@ -31,7 +55,11 @@ class Authored(BaseModel):
 
 
 class RuleBody(Authored):
-    """A scoring rule as an author writes it; ``event_filter`` as S11, ``max_per_contact`` as S12."""
+    """A scoring rule as an author writes it.
+
+    ``event_filter`` as S11, ``max_per_contact`` as S12, ``once_per`` as S13 (a property name, dotted as in filters),
+    ``items`` as S14 (an empty list is no limit), ``publish_up`` and ``publish_down`` as S17.
+    """
 
     name: RuleName
     event_type: EventType
@@ -44,6 +72,19 @@ class RuleBody(Authored):
     profile_id: ProfileId = DEFAULT_PROFILE
     description: Description | None = None
     category: Annotated[str, StringConstraints(max_length=200)] | None = None
+    publish_up: Instant | None = None
+    publish_down: Instant | None = None
+    once_per: PropertyName | None = None
+    items: dict[str, list[Any]] | None = None
+
+    @field_validator("publish_down")
+    @classmethod
+    def window_opens_before_it_closes(cls, down: str | None, given: ValidationInfo) -> str | None:
+        """Refuse a window that closes before it opens (S17)."""
+        up = given.data.get("publish_up")
+        if up is not None and down is not None and down < up:
+            raise ValueError("publishDown lies before publishUp")
+        return down
 
     @property
     def cap(self) -> int | None:

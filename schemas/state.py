@@ -7,10 +7,11 @@ A record key is ``<contact key> NUL <section>``.  Sections and their bounds:
 ``s<n>``   full segment n of 16 event-id hashes of 8 bytes, written once; raw bytes
 ``k``      the newest 256 command-id hashes of 8 bytes, oldest first; raw bytes
 ``f``      facts: e-mail, tags, attributes; MessagePack array; at most 256 KiB (the record limit)
+``o<id>``  once: hashes of the newest 1,000 values that rule <id> has paid for; MessagePack array; 8 KiB
 =========  ==========================================================================================
 
 Laws: the first element of every MessagePack section is its schema version; version N is read by programs N and N+1.
-A section that would be empty has no record.  Source: delivery section 4, decision 0002.
+A section that would be empty has no record.  Source: delivery section 4, decisions 0002 and 0005.
 """
 
 from typing import Any, Final
@@ -23,10 +24,12 @@ CORE: Final = b"c"
 SEGMENT: Final = b"s"
 COMMANDS: Final = b"k"
 FACTS: Final = b"f"
+ONCE: Final = b"o"
 
 HASH_BYTES: Final = 8
 SEGMENT_HASHES: Final = 16
 COMMAND_HASHES: Final = 256
+ONCE_VALUES: Final = 1000
 
 HAS_FACTS: Final = 1
 HAS_COMMANDS: Final = 2
@@ -53,7 +56,8 @@ class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
     ``born_at`` and ``last_at`` are milliseconds: the clock at the first accepted input, and the newest event time.
     ``log_id`` is the last award's. ``fires`` maps rule id to fire count. ``recent`` holds the newest event-id hashes
     that are not in a full segment yet (0-15), oldest first; ``segments`` the number of full segments ever written.
-    ``has`` is a bit set of the sections that exist beside this one.
+    ``has`` is a bit set of the sections that exist beside this one; ``once`` the ids of the rules that have a once
+    section, ascending: each has a fire count too (decision 0005).
     """
 
     schema_version: int
@@ -65,6 +69,7 @@ class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
     recent: bytes = b""
     segments: int = 0
     has: int = 0
+    once: tuple[int, ...] = ()
 
 
 class Facts(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -75,3 +80,14 @@ class Facts(msgspec.Struct, array_like=True, gc=False, frozen=True):
     tags: tuple[str, ...] = ()
     attributes: dict[str, Any] = {}
     updated_at: int = 0
+
+
+class Once(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """The values that one rule with ``oncePer`` has paid this contact for (S13).
+
+    ``hashes`` holds the newest ONCE_VALUES of them, oldest first, HASH_BYTES each; ``forgotten`` counts those before.
+    """
+
+    schema_version: int
+    forgotten: int = 0
+    hashes: bytes = b""

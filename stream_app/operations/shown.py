@@ -9,11 +9,12 @@ import msgspec
 
 from schemas.ids import contact_key
 from schemas.journal import PARTITION_RECORD_KEY, PartitionRecord
-from schemas.state import COMMANDS, CORE, FACTS, HASH_BYTES, SEGMENT, SEPARATOR, Core
+from schemas.state import COMMANDS, CORE, FACTS, HASH_BYTES, ONCE, SEGMENT, SEPARATOR, Core, Once
 from schemas.times import MAX_TIME, format_time
 from stream_app.processing.sections import decode_facts
 
 SECTION_NAMES: Final = {CORE: "core", COMMANDS: "commands", FACTS: "facts"}
+NUMBERED_NAMES: Final = {SEGMENT: "seen ", ONCE: "once "}  # before the segment's number or the rule's id
 
 
 def safe_text(data: bytes | None, limit: int | None = None) -> str | None:
@@ -40,7 +41,7 @@ def shown_key(key: bytes) -> dict[str, Any]:
     if key == PARTITION_RECORD_KEY:
         return {"contact": None, "section": "partition record"}
     contact, _, section = key.partition(SEPARATOR)
-    name = SECTION_NAMES.get(section) or f"{'seen ' if section[:1] == SEGMENT else ''}{safe_text(section)}"
+    name = SECTION_NAMES.get(section) or f"{NUMBERED_NAMES.get(section[:1], '')}{safe_text(section)}"
     return {"contact": safe_text(contact), "section": name}
 
 
@@ -56,9 +57,9 @@ def shown_state(key: bytes, value: bytes | None) -> Any:
             return _core(msgspec.msgpack.decode(value, type=Core))
         if section == FACTS:
             return _named(decode_facts(value))
+        return _once(msgspec.msgpack.decode(value, type=Once)) if section[:1] == ONCE else _hashes(value)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return safe_text(value)
-    return _hashes(value)
 
 
 def camel(row: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +74,10 @@ def _core(core: Core) -> dict[str, Any]:
         "bornAt": shown_time(core.born_at), "lastAt": shown_time(core.last_at), "recent": _hashes(core.recent),
         "profiles": {name: _named(profile) for name, profile in core.profiles.items()},
     }  # fmt: skip
+
+
+def _once(once: Once) -> dict[str, Any]:
+    return _named(once) | {"hashes": _hashes(once.hashes)}
 
 
 def _named(value: msgspec.Struct) -> dict[str, Any]:

@@ -5,6 +5,7 @@ leaves no record behind, whatever the window setting was when they were written.
 Reads ``Committed``; writes into a dict of changes.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 import msgspec
@@ -15,11 +16,13 @@ from schemas.state import (
     FACTS,
     HAS_COMMANDS,
     HAS_FACTS,
+    ONCE,
     SCHEMA_VERSION,
     SEGMENT,
     SEPARATOR,
     Core,
     Facts,
+    Once,
 )  # fmt: skip
 from stream_app.delivery.handler import Committed
 from stream_app.scoring.contact import NO_FACTS, Contact
@@ -29,12 +32,14 @@ CORE_SUFFIX: Final = SEPARATOR + CORE
 FACTS_SUFFIX: Final = SEPARATOR + FACTS
 COMMANDS_SUFFIX: Final = SEPARATOR + COMMANDS
 SEGMENT_SUFFIX: Final = SEPARATOR + SEGMENT
+ONCE_SUFFIX: Final = SEPARATOR + ONCE
 
 WIDE_INTEGER: Final = 1  # MessagePack extension type: an integer beyond 64 bits, as decimal text
 
 Changes = dict[bytes, bytes | None]
 
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
+_decode_once: Final = msgspec.msgpack.Decoder(Once).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -50,7 +55,7 @@ class NewerState(Exception):
 
 
 def load(committed: Committed, key: bytes, window: int) -> Contact | None:
-    """Return core and remembered segments of a contact, None when it is unknown; `complete` adds the rest."""
+    """Return core and remembered segments of a contact, None when it is unknown; `complete` and `recall` add more."""
     data = committed.get(key + CORE_SUFFIX)
     if data is None:
         return None
@@ -68,7 +73,13 @@ def complete(committed: Committed, key: bytes, contact: Contact) -> Contact:
     has = contact.core.has
     commands = committed.get(key + COMMANDS_SUFFIX) if has & HAS_COMMANDS else None
     facts = committed.get(key + FACTS_SUFFIX) if has & HAS_FACTS else None
-    return Contact(contact.core, contact.older, commands or b"", decode_facts(facts) if facts else NO_FACTS)
+    known = decode_facts(facts) if facts else NO_FACTS
+    return Contact(contact.core, contact.older, commands or b"", known, contact.once)
+
+
+def recall(committed: Committed, key: bytes, rule_ids: Iterable[int]) -> dict[int, Once]:
+    """Return the once sections of these rules, all of which exist."""
+    return {rule_id: _decode_once(committed.get(_once(key, rule_id)) or b"") for rule_id in rule_ids}
 
 
 def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) -> None:
@@ -84,11 +95,14 @@ def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) 
         changes[key + COMMANDS_SUFFIX] = after.commands or None
     if after.facts is not before.facts:
         changes[key + FACTS_SUFFIX] = _encode_facts(after.facts) if core.has & HAS_FACTS else None
+    if after.once is not before.once or core.once is not before.core.once:
+        _store_once(key, before, after, changes)
 
 
 def erase(committed: Committed, key: bytes, stored: Contact, changes: Changes) -> None:
     """Delete every record of a contact as it is stored; scans its segments one by one."""
     names = [SEGMENT_SUFFIX + b"%d" % number for number in range(stored.core.segments)]
+    names += [ONCE_SUFFIX + b"%d" % rule_id for rule_id in stored.core.once]
     for suffix in (CORE_SUFFIX, COMMANDS_SUFFIX, FACTS_SUFFIX, *names):
         if committed.get(key + suffix) is not None:
             changes[key + suffix] = None
@@ -122,8 +136,22 @@ def _store_segments(key: bytes, before: Contact, after: Contact, changes: Change
         changes[_segment(key, number)] = after.older[start : start + SEGMENT_BYTES]
 
 
+def _store_once(key: bytes, before: Contact, after: Contact, changes: Changes) -> None:
+    """Write memories that have grown, delete those that are gone."""
+    for rule_id in before.core.once:
+        if rule_id not in after.core.once:
+            changes[_once(key, rule_id)] = None
+    for rule_id, memory in after.once.items():
+        if memory is not before.once.get(rule_id):
+            changes[_once(key, rule_id)] = _encode(memory)
+
+
 def _segment(key: bytes, number: int) -> bytes:
     return key + SEGMENT_SUFFIX + b"%d" % number
+
+
+def _once(key: bytes, rule_id: int) -> bytes:
+    return key + ONCE_SUFFIX + b"%d" % rule_id
 
 
 _NOTHING: Final = Contact(Core(SCHEMA_VERSION, 0, 0, 0, {}, {}))

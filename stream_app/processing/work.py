@@ -20,11 +20,11 @@ from stream_app.processing.codec import Codec
 from stream_app.processing.dead_letters import dead_letter
 from stream_app.processing.output_headers import MINIMAL, NO_HEADERS, HeaderStyle, cloudevents
 from stream_app.scoring.contact import Contact
-from stream_app.scoring.decide import Input, decide, needs_all
+from stream_app.scoring.decide import Input, decide, needs_all, recalls
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.rulebook import Rulebook
 
-Role = Literal["engagement", "contacts", "commands"]
+Role = Literal["engagement", "rekeyed", "contacts", "commands"]
 
 Reader = Callable[[Record, int, "Entry | None"], EngagementEvent | ContactAttributes | Erase | Command | Rejected]
 
@@ -128,6 +128,8 @@ class Work:
 
     def _reader(self, source: str) -> Reader:
         codec, role = self._plan.codec, self._plan.roles[source]
+        if role == "rekeyed":
+            return codec.rekeyed
         return codec.event if role == "engagement" else codec.command if role == "commands" else codec.attributes
 
     def _load(self, key: bytes | None) -> Entry | None:
@@ -145,6 +147,8 @@ class Work:
         """Let one input act on its contact; return why it was rejected after all."""
         if not entry.complete and needs_all(given):
             self._complete(key, entry)
+        if entry.contact is not None and entry.contact.core.once:
+            self._recall(key, entry.contact, entry, given)
         decision = decide(entry.contact, given, self._rulebook, self.clock, origin, self._plan.dedupe_ids)
         entry.contact = decision.contact
         outcome = decision.outcome
@@ -162,8 +166,22 @@ class Work:
         """Load commands and facts into both states: neither has changed them yet, and an erasure comes after this."""
         stored, contact = cast("Contact", entry.stored), cast("Contact", entry.contact)
         entry.stored = full = sections.complete(self._committed, key, stored)
-        entry.contact = full if contact is stored else Contact(contact.core, contact.older, full.commands, full.facts)
+        entry.contact = (
+            full if contact is stored else Contact(contact.core, contact.older, full.commands, full.facts, contact.once)
+        )
         entry.complete = True
+
+    def _recall(self, key: bytes, contact: Contact, entry: Entry, given: Input) -> None:
+        """Load the memories that an input asks for into both states: what is not loaded, neither has changed."""
+        there = contact.core.once
+        asked = [id_ for id_ in recalls(given, self._rulebook) if id_ in there and id_ not in contact.once]
+        if not asked:
+            return
+        loaded, stored = sections.recall(self._committed, key, asked), cast("Contact", entry.stored)
+        entry.contact = msgspec.structs.replace(contact, once={**contact.once, **loaded})
+        entry.stored = (
+            entry.contact if contact is stored else msgspec.structs.replace(stored, once={**stored.once, **loaded})
+        )
 
     def _collect(self, key: bytes, entry: Entry, decision: Decision) -> None:
         cloud = self._plan.headers == "cloudevents"

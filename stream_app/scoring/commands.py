@@ -9,14 +9,15 @@ from typing import Final, assert_never
 import msgspec
 
 from schemas.authored import DEFAULT_PROFILE
-from schemas.events import MANUAL, TAG_ADDED, TAG_PROPERTY, Command, Rejected
+from schemas.events import MANUAL, TAG_ADDED, TAG_PROPERTY, Command, Properties, Rejected
 from schemas.outputs import Award, CommandCause
 from schemas.state import ProfileState
 from schemas.times import format_time
-from stream_app.scoring.contact import NEW_PROFILE, Contact, new_contact, with_commands, with_facts
+from stream_app.scoring.contact import NEW_PROFILE, NO_ONCE, Contact, new_contact, with_commands, with_facts, with_once
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.dedupe import command_seen, id_hash, remember_command
 from stream_app.scoring.ledger import Occasion, fits, paid, rule_awards
+from stream_app.scoring.once import Memories
 from stream_app.scoring.rulebook import OrgRules, Rulebook
 from stream_app.scoring.rules import CompiledRule
 from stream_app.scoring.tags import with_tag, without_tag
@@ -55,7 +56,7 @@ def _obey(contact: Contact, command: Command, org: OrgRules, occasion: Occasion)
         case "reset":
             return _reset(contact, org, occasion)
         case "tag":
-            return _tag(contact, command.tag, org, occasion)
+            return _tag(contact, command, org, occasion)
         case "untag":
             return _untag(contact, command.tag)
         case "enrol":
@@ -65,16 +66,14 @@ def _obey(contact: Contact, command: Command, org: OrgRules, occasion: Occasion)
 
 
 def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
-    """Add points; each manual rule pays once, never on its own award (S19)."""
-    core = contact.core
+    """Add points; then each manual rule pays once, never on its own award (S19), by the command's time (S17)."""
     if not fits(_state(contact).total + command.amount):
         return _refuse("the score would leave int64")
     awards = [_award(contact, command.amount, _reason(command, ADJUST_REASON))]
-    manual = org.by_type.get(MANUAL)
-    firing, capped = ([], 0) if manual is None else manual.firing({}, None, core.fires)
-    awards += rule_awards(firing, core.log_id + 1)
-    core, outputs = paid(core, awards, org, occasion)
-    return Decision("applied", msgspec.structs.replace(contact, core=core), outputs, capped)
+    firing, capped, learnt = _firing(MANUAL, {}, contact, command, org)
+    awards += rule_awards(firing, contact.core.log_id + 1)
+    after, outputs = paid(contact, awards, org, occasion, learnt)
+    return Decision("applied", after, outputs, capped)
 
 
 def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
@@ -85,40 +84,50 @@ def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) 
     if not fits(points):
         return _refuse("the award would leave int64")
     awards = [_award(contact, points, _reason(command, SET_REASON))]
-    core, outputs = paid(contact.core, awards, org, occasion, announce=command.fire_triggers)
-    return Decision("applied", msgspec.structs.replace(contact, core=core), outputs)
+    after, outputs = paid(contact, awards, org, occasion, announce=command.fire_triggers)
+    return Decision("applied", after, outputs)
 
 
 def _reset(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
-    """Set the score to 0 and drop the fire counts; announced like an adjust (D26)."""
+    """Set the score to 0, drop fire counts and what they paid for; announced like an adjust (D26, decision 0005)."""
     points = -_state(contact).total
     if not fits(points):
         return _refuse("the award would leave int64")
     core = msgspec.structs.replace(contact.core, fires={})
+    after = with_once(msgspec.structs.replace(contact, core=core), NO_ONCE)
     if points == 0:
-        return Decision("no_effect", msgspec.structs.replace(contact, core=core))
-    core, outputs = paid(core, [_award(contact, points, RESET_REASON)], org, occasion)
-    return Decision("applied", msgspec.structs.replace(contact, core=core), outputs)
+        return Decision("no_effect", after)
+    after, outputs = paid(after, [_award(contact, points, RESET_REASON)], org, occasion)
+    return Decision("applied", after, outputs)
 
 
-def _tag(contact: Contact, tag: str, org: OrgRules, occasion: Occasion) -> Decision:
+def _tag(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
     """Give a tag; tag_added rules fire as if an event had come, without a site (D12)."""
+    tag = command.tag
     if tag in contact.facts.tags:
         return Decision("no_effect", contact)
     after = with_facts(contact, with_tag(contact.facts, tag))
-    core, rules = after.core, org.by_type.get(TAG_ADDED)
-    none: list[CompiledRule] = []
-    firing, capped = (none, 0) if rules is None else rules.firing({TAG_PROPERTY: tag}, None, core.fires)
+    firing, capped, learnt = _firing(TAG_ADDED, {TAG_PROPERTY: tag}, after, command, org)
     if not firing:
         return Decision("applied", after, (), capped)
-    core, outputs = paid(core, rule_awards(firing, core.log_id), org, occasion)
-    return Decision("applied", msgspec.structs.replace(after, core=core), outputs, capped)
+    after, outputs = paid(after, rule_awards(firing, after.core.log_id), org, occasion, learnt)
+    return Decision("applied", after, outputs, capped)
 
 
 def _untag(contact: Contact, tag: str) -> Decision:
     if tag not in contact.facts.tags:
         return Decision("no_effect", contact)
     return Decision("applied", with_facts(contact, without_tag(contact.facts, tag)))
+
+
+def _firing(
+    event_type: str, properties: Properties, contact: Contact, command: Command, org: OrgRules
+) -> tuple[list[CompiledRule], int, Memories]:
+    """Return what a command makes fire, as `RulesOfType.firing` gives it."""
+    rules = org.by_type.get(event_type)
+    if rules is None:
+        return [], 0, NO_ONCE
+    return rules.firing(properties, None, command.at, contact.core.fires, contact.once)
 
 
 def _state(contact: Contact) -> ProfileState:

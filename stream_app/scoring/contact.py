@@ -1,15 +1,18 @@
 """One contact as the core sees it: frozen sections, shared when they do not change.
 
 Laws: a section that did not change is the same object before and after (``is`` tells what to write, decision 0002);
-``core.has`` says which sections beside the core and the segments exist.
+``core.has`` and ``core.once`` say which sections beside the core and the segments exist.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from schemas.state import HAS_COMMANDS, HAS_FACTS, SCHEMA_VERSION, Core, Facts, ProfileState
+from schemas.state import HAS_COMMANDS, HAS_FACTS, SCHEMA_VERSION, Core, Facts, Once, ProfileState
 
+NO_ONCE: Final[Mapping[int, Once]] = MappingProxyType({})
 NO_FACTS: Final = Facts(SCHEMA_VERSION)
 NEW_PROFILE: Final = ProfileState()
 
@@ -18,13 +21,15 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     """Sections of a known contact.
 
     ``older`` are the full segments that are still remembered, oldest first; ``commands`` the command-id hashes.
-    ``commands`` and ``facts`` may be left out (empty) for an input of which ``decide.needs_all`` is false.
+    ``commands`` and ``facts`` may be left out (empty) for an input of which ``decide.needs_all`` is false, and of
+    ``once``, by rule id, the rules that ``decide.recalls`` does not name.
     """
 
     core: Core
     older: bytes = b""
     commands: bytes = b""
     facts: Facts = NO_FACTS
+    once: Mapping[int, Once] = NO_ONCE
 
 
 def new_contact(clock: int) -> Contact:
@@ -45,3 +50,17 @@ def with_commands(contact: Contact, commands: bytes) -> Contact:
     has = contact.core.has | HAS_COMMANDS
     core = contact.core if has == contact.core.has else msgspec.structs.replace(contact.core, has=has)
     return msgspec.structs.replace(contact, core=core, commands=commands)
+
+
+def with_once(contact: Contact, learnt: Mapping[int, Once]) -> Contact:
+    """Return the contact with what rules have learnt; call it whenever fire counts may have gone."""
+    core = contact.core
+    if not learnt and not core.once:
+        return contact
+    # INVARIANT: remembered_values_go_with_the_fire_count
+    ids = tuple(sorted(rule_id for rule_id in {*core.once, *learnt} if rule_id in core.fires))
+    if ids == core.once and not learnt:
+        return contact
+    once = {rule_id: memory for rule_id, memory in {**contact.once, **learnt}.items() if rule_id in ids}
+    core = core if ids == core.once else msgspec.structs.replace(core, once=ids)
+    return msgspec.structs.replace(contact, core=core, once=once)

@@ -12,7 +12,7 @@ from schemas.outputs import EventCause
 from schemas.state import SCHEMA_VERSION, Core, Facts
 from schemas.times import format_time
 from stream_app.scoring.commands import decide_command
-from stream_app.scoring.contact import Contact, new_contact, with_facts
+from stream_app.scoring.contact import NO_ONCE, Contact, new_contact, with_facts, with_once
 from stream_app.scoring.decision import Decision, Erased
 from stream_app.scoring.dedupe import id_hash, remember, seen
 from stream_app.scoring.filters import same
@@ -29,6 +29,18 @@ NO_OUTPUTS: Final[Sequence[Output]] = ()
 def needs_all(given: Input) -> bool:
     """Tell whether an input needs the contact's commands and facts, or core and segments will do."""
     return type(given) is not EngagementEvent or given.type == TAG_ADDED
+
+
+def recalls(given: Input, rulebook: Rulebook) -> Sequence[int]:
+    """Return the ids of the rules whose remembered values an input may ask for (S13)."""
+    if isinstance(given, EngagementEvent):
+        event_type = given.type
+    elif isinstance(given, Command) and given.kind == "tag":
+        event_type = TAG_ADDED
+    else:
+        return ()
+    rules = rulebook.org(given.org_id).by_type.get(event_type)
+    return () if rules is None else rules.once
 
 
 def decide(
@@ -69,9 +81,11 @@ def _event(contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin:
         else:
             facts = with_tag(facts, tag)
     last_at = event.occurred_at if event.occurred_at > core.last_at else core.last_at
-    log_id, profiles, fires, outputs, capped = core.log_id, core.profiles, core.fires, NO_OUTPUTS, 0
+    log_id, profiles, fires, outputs, capped, learnt = core.log_id, core.profiles, core.fires, NO_OUTPUTS, 0, NO_ONCE
     if rules is not None:
-        firing, capped = rules.firing(event.properties, event.site_id, fires)
+        firing, capped, learnt = rules.firing(
+            event.properties, event.site_id, event.occurred_at, fires, contact.once
+        )  # fmt: skip
         if firing:
             occasion = Occasion(
                 origin, event.org_id, event.site_id, event.contact_id, EventCause(event.event_id, event.type),
@@ -80,9 +94,12 @@ def _event(contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin:
             profiles, fires, outputs = pay(core, rule_awards(firing, log_id), org, occasion)
             log_id += len(firing)
     core = Core(
-        core.schema_version, core.born_at, last_at, log_id, profiles, fires, recent, core.segments + filled, core.has
-    )
-    after = Contact(core, older, contact.commands, contact.facts)
+        core.schema_version, core.born_at, last_at, log_id, profiles, fires, recent, core.segments + filled, core.has,
+        core.once,
+    )  # fmt: skip
+    after = Contact(core, older, contact.commands, contact.facts, contact.once)
+    if learnt or core.once:
+        after = with_once(after, learnt)
     if facts is not contact.facts:
         return Decision("applied", with_facts(after, facts), outputs, capped)
     return Decision("applied" if outputs else "no_effect", after, outputs, capped)

@@ -25,7 +25,7 @@ def segments_kept(window: int) -> int:
 def seen(older: bytes, recent: bytes, digest: bytes, window: int) -> bool:
     """Tell whether a hash is among the newest ``window`` of ``older`` and ``recent`` together."""
     outside = max(0, len(older) + len(recent) - window * HASH_BYTES)
-    return _holds(older, digest, outside) or _holds(recent, digest, max(0, outside - len(older)))
+    return holds(older, digest, outside) or holds(recent, digest, max(0, outside - len(older)))
 
 
 def remember(older: bytes, recent: bytes, digest: bytes, window: int) -> tuple[bytes, bytes, int]:
@@ -44,10 +44,11 @@ def remember_command(commands: bytes, digest: bytes) -> bytes:
 
 def command_seen(commands: bytes, digest: bytes) -> bool:
     """Tell whether a command-id hash is remembered."""
-    return _holds(commands, digest, 0)
+    return holds(commands, digest)
 
 
-def _holds(hashes: bytes, digest: bytes, start: int) -> bool:
+def holds(hashes: bytes, digest: bytes, start: int = 0) -> bool:
+    """Tell whether a hash is among ``hashes`` from byte ``start`` on, a multiple of 8."""
     at = hashes.find(digest, start)
     while at > 0 and at % HASH_BYTES:
         at = hashes.find(digest, at + 1)

@@ -1,22 +1,24 @@
-"""Event filters (S11, D2): an authored object becomes one predicate over an event's properties.
+"""Event filters and items (S11, S14, D2): (key, wanted) pairs become one predicate over an event's properties.
 
 Laws: every key must match; a missing key never does; strings compare exactly; numbers are equal by value and apart
 from booleans, integers of any size exactly; compiled once per rulebook, never per event.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, cast
 
 Properties = Mapping[str, Any]
 Predicate = Callable[[Properties], bool]
 Matcher = Callable[[Any], bool]
 
+MISSING: Final = object()
 
-def compile_filter(event_filter: Mapping[str, Any] | None) -> Predicate | None:
-    """Return the predicate of a filter, None for one that always holds (null and ``{}``)."""
-    if not event_filter:
+
+def compile_filter(wanted: Iterable[tuple[str, Any]]) -> Predicate | None:
+    """Return the predicate that all pairs hold, None when there are none."""
+    conditions = tuple(_condition(key, values) for key, values in wanted)
+    if not conditions:
         return None
-    conditions = tuple(_condition(key, wanted) for key, wanted in event_filter.items())
     if len(conditions) == 1:
         return conditions[0]
 
@@ -35,6 +37,18 @@ def index_values(key: str, wanted: Any) -> frozenset[str] | None:
     if "." in key or not values or not all(isinstance(value, str) for value in values):
         return None
     return frozenset(values)
+
+
+def reach(properties: Properties, key: str, path: Sequence[str]) -> Any:
+    """Return the property of this literal name, else what its dotted ``path`` leads to, else MISSING."""
+    if key in properties:
+        return properties[key]
+    value: Any = properties
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return MISSING
+        value = cast("dict[str, Any]", value)[step]
+    return value
 
 
 def same(one: Any, other: Any) -> bool:
@@ -60,14 +74,8 @@ def _condition(key: str, wanted: Any) -> Predicate:
         return literal
 
     def dotted(properties: Properties) -> bool:
-        if key in properties:
-            return matches(properties[key])
-        value: Any = properties
-        for step in path:
-            if not isinstance(value, dict) or step not in value:
-                return False
-            value = cast("dict[str, Any]", value)[step]
-        return matches(value)
+        value = reach(properties, key, path)
+        return value is not MISSING and matches(value)
 
     return dotted
 

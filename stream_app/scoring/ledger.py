@@ -12,7 +12,8 @@ import msgspec
 from schemas.authored import DEFAULT_PROFILE
 from schemas.outputs import Award, Cause, ScoreChanged, ThresholdCrossed
 from schemas.state import Core, ProfileState
-from stream_app.scoring.contact import NEW_PROFILE
+from stream_app.scoring.contact import NEW_PROFILE, NO_ONCE, Contact, with_once
+from stream_app.scoring.once import Memories
 from stream_app.scoring.rulebook import OrgRules
 from stream_app.scoring.rules import CompiledRule
 from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
@@ -65,12 +66,15 @@ def pay(
 
 
 def paid(
-    core: Core, awards: list[Award], org: OrgRules, occasion: Occasion, announce: bool = True
-) -> tuple[Core, list[Output]]:
-    """Return the core after awards, and the outputs, as `pay` gives them."""
+    contact: Contact, awards: list[Award], org: OrgRules, occasion: Occasion, learnt: Memories = NO_ONCE,
+    announce: bool = True,
+) -> tuple[Contact, list[Output]]:  # fmt: skip
+    """Return the contact after awards, and the outputs, as `pay` gives them."""
+    core = contact.core
     profiles, fires, outputs = pay(core, awards, org, occasion, announce)
     log_id = core.log_id + len(awards)
-    return msgspec.structs.replace(core, log_id=log_id, profiles=profiles, fires=fires), outputs
+    core = msgspec.structs.replace(core, log_id=log_id, profiles=profiles, fires=fires)
+    return with_once(msgspec.structs.replace(contact, core=core), learnt), outputs
 
 
 def _post(

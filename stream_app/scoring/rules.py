@@ -1,25 +1,32 @@
-"""Rules, compiled: which rules of one org fire on one event (S10-S12, S15).
+"""Rules, compiled: which rules of one org fire on one event (S10-S15, S17).
 
 Laws: rules fire in the order of their ids; a lookup by one text property of the filter, where it has one, so that a
-hundred rules of an org are not a scan; fire counts are kept for rules without a cap too, so that a cap set later knows.
+hundred rules of an org are not a scan; fire counts are kept for rules without a cap too, so that a cap set later knows;
+types without publish windows and ``oncePer`` pay nothing for them.  A match that is capped leaves its value unpaid, and
+a value that was paid for is no match: it uses no cap.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, cast
 
 from schemas.authored import Rule
-from stream_app.scoring.filters import compile_filter, index_values
-
-Properties = Mapping[str, Any]
+from schemas.state import Once
+from schemas.times import MAX_TIME, parse_time
+from stream_app.scoring.contact import NO_ONCE
+from stream_app.scoring.filters import Properties, compile_filter, index_values
+from stream_app.scoring.once import Memories, compile_once, known, remember
 
 
 class CompiledRule:
-    """One live rule; ``holds`` is what is left of its filter after the lookup, None when nothing is."""
+    """One live rule; ``holds`` is what is left of filter and items after the lookup, None when nothing is.
 
-    __slots__ = ("cap", "holds", "id", "name", "points", "reason", "site_id")
+    It is open from ``up`` to ``down``, both inclusive, in milliseconds.
+    """
 
-    def __init__(self, rule: Rule, left: Mapping[str, Any]) -> None:
+    __slots__ = ("cap", "down", "holds", "id", "name", "once", "points", "reason", "site_id", "up")
+
+    def __init__(self, rule: Rule, left: Iterable[tuple[str, Any]]) -> None:
         self.id = rule.id
         self.name = rule.name
         self.points = rule.points
@@ -27,36 +34,45 @@ class CompiledRule:
         self.cap = rule.cap
         self.reason = f"Rule: {rule.name}"
         self.holds = compile_filter(left)
+        self.up = 0 if rule.publish_up is None else parse_time(rule.publish_up)
+        self.down = MAX_TIME if rule.publish_down is None else parse_time(rule.publish_down)
+        self.once = None if rule.once_per is None else compile_once(rule.once_per)
 
 
 _by_id: Final = attrgetter("id")
 
 
 class RulesOfType:
-    """The live rules of one org for one event type, in id order."""
+    """The live rules of one org for one event type, in id order; ``once`` the ids of those with ``oncePer``."""
 
-    __slots__ = ("_always", "_lookups")
+    __slots__ = ("_always", "_lookups", "once")
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule]) -> None:
         always: list[CompiledRule] = []
         lookups: dict[str, dict[str, list[CompiledRule]]] = {}
         for rule in sorted(rules, key=_by_id):
-            filled = rule.event_filter or {}
-            key, texts = next(
-                ((key, texts) for key, wanted in filled.items() if (texts := index_values(key, wanted))), (None, ())
+            wanted = _wanted(rule)
+            at, texts = next(
+                ((at, texts) for at, pair in enumerate(wanted) if (texts := index_values(*pair))), (None, ())
             )
-            compiled = CompiledRule(rule, {name: wanted for name, wanted in filled.items() if name != key})
-            if key is None:
-                always.append(compiled)
+            if at is None:
+                always.append(CompiledRule(rule, wanted))
+                continue
+            key, _ = wanted.pop(at)
+            compiled = CompiledRule(rule, wanted)
             for text in texts:
-                lookups.setdefault(key or "", {}).setdefault(text, []).append(compiled)
+                lookups.setdefault(key, {}).setdefault(text, []).append(compiled)
         self._always = always
         self._lookups = tuple(lookups.items())
+        self.once = tuple(rule.id for rule in rules if rule.once_per is not None)
 
     def firing(
-        self, properties: Properties, site_id: str | None, fires: Mapping[int, int]
-    ) -> tuple[list[CompiledRule], int]:
-        """Return the rules that fire, in id order, and how many were capped."""
+        self, properties: Properties, site_id: str | None, at: int, fires: Mapping[int, int], memories: Memories
+    ) -> tuple[list[CompiledRule], int, Memories]:
+        """Return the rules that fire, in id order, how many were capped, and the memories that grow.
+
+        ``at`` is the time of the event or command; ``memories`` holds at least those of ``once``, where there are any.
+        """
         firing: list[CompiledRule] = []
         capped = 0
         for rule in self._always if not self._lookups else self._candidates(properties):
@@ -68,7 +84,7 @@ class RulesOfType:
                 capped += 1
                 continue
             firing.append(rule)
-        return firing, capped
+        return firing, capped, NO_ONCE
 
     def _candidates(self, properties: Properties) -> list[CompiledRule]:
         """Return rules without a lookup and those whose lookup finds the event, each once, in id order."""
@@ -87,9 +103,49 @@ class RulesOfType:
         return found
 
 
+class GuardedRulesOfType(RulesOfType):
+    """The same where a rule has a publish window (S17) or ``oncePer`` (S13)."""
+
+    __slots__ = ()
+
+    def firing(
+        self, properties: Properties, site_id: str | None, at: int, fires: Mapping[int, int], memories: Memories
+    ) -> tuple[list[CompiledRule], int, Memories]:
+        """Return as `RulesOfType.firing` does."""
+        firing: list[CompiledRule] = []
+        learnt: dict[int, Once] = {}
+        capped = 0
+        for rule in self._candidates(properties):
+            if not rule.up <= at <= rule.down or (rule.site_id is not None and rule.site_id != site_id):
+                continue
+            if rule.holds is not None and not rule.holds(properties):
+                continue
+            digest = None if rule.once is None else rule.once(properties)
+            if rule.once is not None and (digest is None or known(memories.get(rule.id), digest)):
+                continue
+            if rule.cap is not None and fires.get(rule.id, 0) >= rule.cap:
+                capped += 1
+                continue
+            if digest is not None:
+                learnt[rule.id] = remember(memories.get(rule.id), digest)
+            firing.append(rule)
+        return firing, capped, learnt
+
+
 def compile_types(rules: Iterable[Rule]) -> dict[str, RulesOfType]:
     """Return the live rules of an org by event type."""
     by_type: dict[str, list[Rule]] = {}
     for rule in rules:
         by_type.setdefault(rule.event_type, []).append(rule)
-    return {event_type: RulesOfType(of_type) for event_type, of_type in by_type.items()}
+    return {event_type: _compile(of_type) for event_type, of_type in by_type.items()}
+
+
+def _compile(rules: Sequence[Rule]) -> RulesOfType:
+    guarded = any(rule.publish_up or rule.publish_down or rule.once_per for rule in rules)
+    return GuardedRulesOfType(rules) if guarded else RulesOfType(rules)
+
+
+def _wanted(rule: Rule) -> list[tuple[str, Any]]:
+    """Return what filter and items ask for; items without a selection ask for nothing (S14)."""
+    selected = [(name, items) for name, items in (rule.items or {}).items() if items]
+    return [*(rule.event_filter or {}).items(), *selected]

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.events import Rejected
 from schemas.journal import PARTITION_RECORD_KEY
-from schemas.state import SCHEMA_VERSION, Core, Facts, ProfileState
+from schemas.state import SCHEMA_VERSION, Core, Facts, Once, ProfileState
 from stream_app.authoring.rulebook_history import RulebookHistory, UnknownVersion
 from stream_app.operations.dead_letters import DeadLetter
 from stream_app.operations.shown import contact_prefix, safe_text, shown_key, shown_state, shown_time
@@ -51,10 +51,13 @@ def test_sections_are_decoded() -> None:
     assert facts["tags"] == ["x"] and facts["attributes"] == {"n": 1}
     assert shown_key(contact_prefix("1", "42") + b"s12")["section"] == "seen s12"
     assert shown_state(contact_prefix("1", "42") + b"s12", b"12345678") == [b"12345678".hex()]
+    assert shown_key(contact_prefix("1", "42") + b"o7")["section"] == "once o7"
+    once = shown_state(contact_prefix("1", "42") + b"o7", msgspec.msgpack.encode(Once(1, 3, b"12345678")))
+    assert once == {"schemaVersion": 1, "forgotten": 3, "hashes": [b"12345678".hex()]}
     assert shown_key(PARTITION_RECORD_KEY) == {"contact": None, "section": "partition record"}
 
 
-@pytest.mark.parametrize("key", [b"1:42\0c", b"1:42\0f", PARTITION_RECORD_KEY])
+@pytest.mark.parametrize("key", [b"1:42\0c", b"1:42\0f", b"1:42\0o7", PARTITION_RECORD_KEY])
 def test_value_that_cannot_be_decoded_is_shown_as_bytes(key: bytes) -> None:
     assert shown_state(key, b"\xc1\x00") == "\\xc1\\x00"
 
