@@ -13,6 +13,7 @@ CANONICAL_INTEGER_LIMIT: Final = 2**53
 
 _ID = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
 _ORG = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ORG_PATTERN: Final = f"^{_ORG.pattern}$"
 _CANONICAL = re.compile(r"0|[1-9][0-9]{0,15}")
 
 valid_id = _ID.fullmatch

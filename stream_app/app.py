@@ -11,7 +11,9 @@ import faust
 from faust.types.auth import AuthProtocol, SASLMechanism
 from mode import Service
 
+from stream_app.authoring.api_key_topic import ApiKeyFollower
 from stream_app.authoring.follower import ConfigFollower
+from stream_app.authoring.key_administration import KeyAdministration
 from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Job, Probe, Store, Work
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import MemoryStore
@@ -21,7 +23,7 @@ from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import Settings, SettingsError, declared_topics, kafka_client_arguments, variable_of
-from stream_app.web import probes, scores, stream
+from stream_app.web import keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.metrics import create_registry
 from stream_app.web.routes import create_web
@@ -75,17 +77,37 @@ class FollowConfig(Service):
         await self._follower.stop()
 
 
+class FollowKeys(Service):
+    """Keeps the API keys current; until they are known requests with one are told to wait."""
+
+    def __init__(self, follower: ApiKeyFollower) -> None:
+        super().__init__()
+        self._follower = follower
+
+    async def on_start(self) -> None:
+        """Follow."""
+        await self._follower.start()
+
+    async def on_stop(self) -> None:
+        """End following."""
+        await self._follower.stop()
+
+
 class LeadstreamApp(ExactlyOnceApp):
-    """The application with what starts beside it: ``web`` before the broker answers, ``config`` after."""
+    """The application with what starts beside it: ``web`` before the broker answers, the others after."""
 
     web_view: WebServer
     config: FollowConfig
     follower: ConfigFollower
+    keys: FollowKeys
+    api_keys: ApiKeyFollower
 
     def why_not(self) -> str | None:
         """Return why this worker cannot do its work, None when it can (``/ready``)."""
         if self.follower.trouble is not None:
             return self.follower.trouble
+        if self.api_keys.ring() is None:
+            return self.api_keys.trouble or "The API keys are not read yet."
         if not self.partitions.settled or self.rebalancing:
             return "The worker has not joined its group yet."
         waiting = [status for status in self.partitions.statuses() if status.phase != "running"]
@@ -113,6 +135,8 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
         **_credentials(client),
     )
     app.follower, app.config = follower, FollowConfig(follower)
+    app.api_keys = ApiKeyFollower(settings)
+    app.keys = FollowKeys(app.api_keys)
     app.web_view = _web(settings, app, recent, follower)
     return app
 
@@ -190,13 +214,14 @@ def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower:
     )
     application = create_web(
         settings=settings,
-        keys=Keys(settings.root_key),
+        keys=Keys(settings.root_key, app.api_keys),
         parts={
             probes.PARTITIONS: app.partitions,
             probes.READY: probes.Ready(app),
             probes.REGISTRY: create_registry(app.partitions),
             scores.CONTACTS: queries,
             stream.LIVE: live,
+            keys.KEYS: KeyAdministration(settings, app.api_keys),
         },
     )
     return WebServer(application, settings.web_bind, settings.web_port)

@@ -85,6 +85,9 @@ class Settings:
         Literal["minimal", "cloudevents"], Setting(a.one_of("minimal", "cloudevents"), "minimal", "Headers on outputs")
     ]
     root_key: Annotated[str | None, Setting(a.text, None, "Key that may create and revoke API keys", secret=True)]
+    rate_limit_per_second: Annotated[
+        int, Setting(a.integer(1, 1_000_000), "100", "Requests per second of one API key on one worker; twice at once")
+    ]
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
         Setting(a.one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "PLAINTEXT", "How brokers are spoken to"),

@@ -85,7 +85,7 @@ def _run(settings: Settings, *, pace: Any, customers: int | None, once: bool, as
 
 def _demo_settings(settings: Settings, home: Path, bootstrap: str) -> Settings:
     """Return the worker's settings: one replica, a free port, a key, and only warnings unless a level was chosen."""
-    from stream_app.web.authentication import new_key
+    from stream_app.authoring.api_keys import new_key
 
     level = next(row for row in effective({}, os.environ, Path.cwd()) if row.variable == "LEADSTREAM_LOG_LEVEL")
     port = _free_port(settings)

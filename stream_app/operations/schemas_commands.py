@@ -62,7 +62,7 @@ def documents() -> dict[str, bytes]:
 
 
 def _described() -> dict[str, type]:
-    from schemas import authored, events, journal, outputs, state
+    from schemas import api_keys, authored, events, journal, outputs, state
 
     return {
         "EngagementEvent": events.EngagementEventWire, "ContactAttributes": events.ContactAttributesWire,
@@ -70,5 +70,5 @@ def _described() -> dict[str, type]:
         "ThresholdCrossed": outputs.ThresholdCrossed, "PartitionRecord": journal.PartitionRecord,
         "BatchJournal": journal.BatchJournal, "StateCore": state.Core, "StateFacts": state.Facts,
         "RuleBody": authored.RuleBody, "Rule": authored.Rule, "ProfileBody": authored.ProfileBody,
-        "Profile": authored.Profile,
+        "Profile": authored.Profile, "ApiKeyRecord": api_keys.ApiKeyRecord,
     }  # fmt: skip

@@ -44,6 +44,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
         app.web_view,
         BrokerAnswers(kafka_client_arguments(settings)),
         TopicsChecked(settings),
+        app.keys,
         app.config,
         OwnUrl(app, settings),
         WhenReady(app, lambda: announce(settings, app.web_view.url) if announce else None),

@@ -1,25 +1,29 @@
 """Who asks: bearer keys, and the guards in front of every route.
 
-Laws: a request reaches a handler only with what its `Route` needs, a scope or the root key; keys are held as SHA-256
-and compared in constant time, all of them, so that neither a match nor its place shows in the time taken; the org
-comes from the key, only the root key names one.  A worker bound to loopback answers only requests addressed to loopback
-(DNS rebinding).
+Laws: a request reaches a handler only with what its `Route` needs, a scope or the root key; the root key is held as
+SHA-256 and compared in constant time, as API keys are; the org comes from the key, only the root key names one.  Before
+the API keys are known a request with one is a 503, never a guess.  Each API key has its rate, and so have the failed
+attempts of one address, which never lock out a valid key behind it; the root key has none.  A worker bound to loopback
+answers only requests addressed to loopback (DNS rebinding).
 """
 
-import hashlib
 import hmac
 import ipaddress
-import secrets
-from collections.abc import Iterable, Mapping
+import math
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from yarl import URL
 
 from schemas.ids import valid_org
+from stream_app.authoring.api_keys import KeyRing, digest_of
+from stream_app.settings import Settings
 from stream_app.web.problems import Problem, bad_parameter
+from stream_app.web.rate_limit import RateLimit, peer_name
 from stream_app.web.route import Needs, Scope, route_of
 
 PROBES: Final = frozenset({"/live", "/ready"})
@@ -43,44 +47,38 @@ class Principal:
 
 
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
+ROOT: Final = Principal("root", None, "admin")
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key as kept: its SHA-256 and what it opens."""
+class KeysInForce(Protocol):
+    """Who knows the API keys of orgs."""
 
-    digest: bytes
-    principal: Principal
-
-    @classmethod
-    def of(cls, key: str, principal: Principal) -> "ApiKey":
-        """Make the kept form of a key's text."""
-        return cls(hashlib.sha256(key.encode()).digest(), principal)
-
-
-def new_key(key_id: str) -> str:
-    """Return a fresh key text ``ls_<id>_<secret>`` with 256 random bits."""
-    return f"ls_{key_id}_{secrets.token_hex(32)}"
+    def ring(self) -> KeyRing | None:
+        """Return the keys in force; None while they are not known."""
+        ...
 
 
 class Keys:
     """The keys in force: the root key, if set, and API keys of orgs."""
 
-    def __init__(self, root_key: str | None, api_keys: Iterable[ApiKey] = ()) -> None:
-        root = [ApiKey.of(root_key, Principal("root", None, "admin"))] if root_key else []
-        self._keys = [*root, *api_keys]
+    def __init__(self, root_key: str | None, api_keys: KeysInForce) -> None:
+        self._root = digest_of(root_key) if root_key else None
+        self._api_keys = api_keys
 
     def holder(self, authorization: str | None) -> Principal | None:
-        """Return whose key an Authorization header carries."""
+        """Return whose key an Authorization header carries; Problem 503 while that cannot be told."""
         scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not key:
+        text = key.strip()
+        if scheme.lower() != "bearer" or not text:
             return None
-        presented = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).digest()
-        found: Principal | None = None
-        for known in self._keys:
-            if hmac.compare_digest(known.digest, presented):
-                found = known.principal
-        return found
+        if self._root is not None and hmac.compare_digest(self._root, digest_of(text)):
+            return ROOT
+        ring = self._api_keys.ring()
+        if ring is None:
+            headers = {"Retry-After": "1"}
+            raise Problem(503, "keys_not_known", "This worker does not know the API keys now.", headers=headers)
+        found = ring.holder(text, time.time_ns() // 1_000_000)
+        return None if found is None else Principal(found.id, found.org_id, found.scope, found.sites)
 
 
 def org_of(request: web.Request) -> str:
@@ -103,13 +101,21 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def _limit(wait: float) -> None:
+    if wait > 0:
+        headers = {"Retry-After": str(math.ceil(wait))}
+        raise Problem(429, "too_many_requests", "Too many requests: ask again later.", headers=headers)
+
+
 class Guard:
     """The middleware that checks limits, the Host header and the key, in this order, before any handler runs."""
 
-    def __init__(self, keys: Keys, bind: str, advertised_url: str) -> None:
+    def __init__(self, keys: Keys, settings: Settings) -> None:
         self._keys = keys
-        self._loopback = is_loopback(bind)
-        self._advertised = URL(advertised_url).host
+        self._loopback = is_loopback(settings.web_bind)
+        self._advertised = URL(settings.advertised_url).host
+        self._rate = RateLimit(settings.rate_limit_per_second)
+        self._failures = RateLimit(settings.rate_limit_per_second)
 
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -125,8 +131,11 @@ class Guard:
     def _holder(self, request: web.Request, needs: Needs) -> Principal:
         holder = self._keys.holder(request.headers.get("Authorization"))
         if holder is None:
+            _limit(self._failures.wait(peer_name(request.remote)))
             headers = {"WWW-Authenticate": 'Bearer realm="leadstream"'}
             raise Problem(401, "unauthorised", "Send a valid key as Authorization: Bearer.", headers=headers)
+        if holder is not ROOT:
+            _limit(self._rate.wait(holder.key_id))
         if not holder.may(needs):
             what = "the root key" if needs == "root" else f"a key of scope {needs}"
             raise Problem(403, "insufficient_scope", f"This takes {what}.")

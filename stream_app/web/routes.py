@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from stream_app.settings import Settings
+from stream_app.web import keys as api_keys
 from stream_app.web import probes, scores, stream
 from stream_app.web.authentication import MAX_BODY_BYTES, Guard, Keys
 from stream_app.web.page_files import PageFiles
@@ -19,6 +20,7 @@ from stream_app.web.problems import answer_problems
 from stream_app.web.route import ROUTE_TABLE, Route, RouteTable
 
 ROUTES: Final[tuple[Route, ...]] = (
+    *api_keys.ROUTES,
     *probes.ROUTES,
     *scores.ROUTES,
     *stream.ROUTES,
@@ -33,7 +35,7 @@ def create_web(
     middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
     """Return the application; ``parts`` are what the handlers ask, by the key that their modules name."""
-    guard = Guard(keys, settings.web_bind, settings.advertised_url)
+    guard = Guard(keys, settings)
     app = web.Application(middlewares=[answer_problems, guard.check, *middlewares], client_max_size=MAX_BODY_BYTES)
     for key, part in parts.items():
         app[key] = part

@@ -1,17 +1,23 @@
-"""Who may ask what: keys, orgs, the Host header."""
+"""Who may ask what: keys, scopes, orgs, rates, the Host header."""
 
 import pytest
 
-from stream_app.web.authentication import ApiKey, Keys, Principal, new_key
+from stream_app.authoring.api_keys import KeyRing
+from stream_app.web.authentication import Keys, Principal
+from stream_app.web.problems import Problem
 from tests.unit.web_client import serving
-from tests.unit.web_fakes import DEMO, ROOT, World, bearer, core, facts
+from tests.unit.web_fakes import DEMO, ROOT, FakeApiKeys, World, api_key, bearer, core, facts
 
 GUARDED = ["/v1/accounting", "/api/v1/accounting", "/v1/contacts/42/score", "/v1/stream", "/api/v1/stream", "/metrics"]
 
 
+def known() -> FakeApiKeys:
+    return FakeApiKeys(api_key(DEMO, "1", "read", sites=frozenset({"7"})))
+
+
 def test_keys_are_known_by_their_header() -> None:
-    keys = Keys(ROOT, [ApiKey.of(DEMO, Principal("demo", "1", "read"))])
-    assert keys.holder(f"Bearer {DEMO}") == Principal("demo", "1", "read")
+    keys = Keys(ROOT, known())
+    assert keys.holder(f"Bearer {DEMO}") == Principal("demo", "1", "read", frozenset({"7"}))
     assert keys.holder(f"bearer {ROOT}") == Principal("root", None, "admin")
 
 
@@ -20,19 +26,59 @@ def test_keys_are_known_by_their_header() -> None:
     [None, "", "Bearer", "Bearer ", "Basic cm9vdA==", f"Bearer {DEMO}x", DEMO, f"Bearer {DEMO[:-1]}", "Bearer \udcff"],
 )
 def test_anything_else_is_nobodys(header: str | None) -> None:
-    assert Keys(ROOT, [ApiKey.of(DEMO, Principal("demo", "1", "read"))]).holder(header) is None
+    assert Keys(ROOT, known()).holder(header) is None
 
 
 def test_without_keys_nobody_gets_in() -> None:
-    assert Keys(None).holder("Bearer ") is None
-    assert Keys("").holder("Bearer ") is None
+    assert Keys(None, FakeApiKeys()).holder("Bearer ") is None
+    assert Keys("", FakeApiKeys()).holder("Bearer ") is None
+    assert Keys("", FakeApiKeys()).holder("Bearer x") is None
 
 
-def test_new_key_has_256_random_bits() -> None:
-    key = new_key("demo")
-    assert key.startswith("ls_demo_")
-    assert len(bytes.fromhex(key.removeprefix("ls_demo_"))) == 32
-    assert key != new_key("demo")
+def test_before_the_keys_are_known_only_the_root_key_opens() -> None:
+    unknown = FakeApiKeys()
+    unknown.known = None
+    keys = Keys(ROOT, unknown)
+    assert keys.holder(f"Bearer {ROOT}") == Principal("root", None, "admin")
+    assert keys.holder(None) is None
+    with pytest.raises(Problem) as refused:
+        keys.holder(f"Bearer {DEMO}")
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+
+
+async def test_an_api_key_before_the_keys_are_known_is_a_503() -> None:
+    world = World()
+    world.api_keys.known = None
+    async with serving(world) as client:
+        answer = await client.get("/v1/accounting", headers=bearer())
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert (await client.get("/v1/accounting", headers=bearer(ROOT))).status == 200
+        world.api_keys.known = KeyRing([api_key(DEMO, "1", "read")])
+        assert (await client.get("/v1/accounting", headers=bearer())).status == 200
+
+
+async def test_each_key_has_its_rate_and_root_has_none() -> None:
+    world = World(variables={"LEADSTREAM_RATE_LIMIT_PER_SECOND": "1"})
+    other = "ls_other_secret"
+    world.api_keys.known = KeyRing([api_key(DEMO, "1", "read"), api_key(other, "1", "read")])
+    async with serving(world) as client:
+
+        async def ask(key: str) -> int:
+            answer = await client.get("/v1/accounting", headers=bearer(key))
+            assert (answer.status == 429) == ("Retry-After" in answer.headers)
+            return answer.status
+
+        assert 429 in [await ask(DEMO) for _ in range(20)]
+        assert await ask(other) == 200
+        assert {await ask(ROOT) for _ in range(20)} == {200}
+
+
+async def test_failed_attempts_have_a_rate_that_locks_no_valid_key_out() -> None:
+    world = World(variables={"LEADSTREAM_RATE_LIMIT_PER_SECOND": "1"})
+    async with serving(world) as client:
+        tried = [(await client.get("/v1/accounting", headers=bearer(f"ls_demo_{n}"))).status for n in range(20)]
+        assert set(tried) == {401, 429} and tried[:2] == [401, 401]
+        assert (await client.get("/v1/accounting", headers=bearer())).status == 200
 
 
 @pytest.mark.parametrize("path", GUARDED)

@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 
+from schemas.api_keys import Scope
 from schemas.ids import contact_key
 from schemas.journal import SourceCounters
 from schemas.outputs import Award, EventCause, ScoreChanged, ThresholdCrossed
 from schemas.state import CORE, FACTS, HAS_FACTS, SCHEMA_VERSION, SEPARATOR, Core, Facts, ProfileState
+from stream_app.authoring.api_keys import ApiKey, KeyRing, digest_of, make_key
+from stream_app.authoring.key_administration import KeysUnavailable, MadeKey, Revoked
 from stream_app.delivery.status import DeliveryCounters, PartitionStatus
 from stream_app.processing.placement import partition_of
 from stream_app.reading.contacts import ContactQueries
@@ -19,8 +22,8 @@ from stream_app.reading.live import Live
 from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import load_settings
-from stream_app.web import probes, scores, stream
-from stream_app.web.authentication import ApiKey, Keys, Principal
+from stream_app.web import keys, probes, scores, stream
+from stream_app.web.authentication import Keys
 from stream_app.web.metrics import create_registry
 from stream_app.web.routes import create_web
 
@@ -142,6 +145,51 @@ class MemoryFeed:
         self.log.feeds -= 1
 
 
+def api_key(text: str, org_id: str, scope: Scope, **more: Any) -> ApiKey:
+    """Return the kept form of a key's text ``ls_<id>_<secret>``."""
+    return ApiKey(id=text.split("_")[1], digest=digest_of(text), org_id=org_id, scope=scope, **more)
+
+
+class FakeApiKeys:
+    """KeysInForce that a test sets; ``known`` None is a topic that is not read yet."""
+
+    def __init__(self, *keys: ApiKey) -> None:
+        self.known: KeyRing | None = KeyRing(keys)
+
+    def ring(self) -> KeyRing | None:
+        return self.known
+
+
+class FakeKeyDesk:
+    """A KeyDesk over FakeApiKeys: what it makes and revokes is in force at once, unless a test says otherwise."""
+
+    def __init__(self, known: FakeApiKeys) -> None:
+        self.known = known
+        self.in_force = True
+        self.broken = False
+
+    async def make(self, org_id: str, scope: Scope, **more: Any) -> MadeKey:
+        self._ring()
+        key, text = make_key(org_id=org_id, scope=scope, now=1_772_375_400_000, **more)
+        self._ring().fold(key.id.encode(), key.encode())
+        return MadeKey(key, text, self.in_force)
+
+    async def of_org(self, org_id: str) -> list[ApiKey]:
+        return self._ring().of_org(org_id)
+
+    async def revoke(self, key_id: str) -> Revoked | None:
+        key = self._ring().get(key_id)
+        if key is None:
+            return None
+        self._ring().fold(key_id.encode(), None)
+        return Revoked(key, self.in_force)
+
+    def _ring(self) -> KeyRing:
+        if self.broken or self.known.known is None:
+            raise KeysUnavailable("no broker")
+        return self.known.known
+
+
 class FakeReadiness:
     """A Readiness that a test sets."""
 
@@ -164,7 +212,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.live = Live(self.log.feed, TOPICS, self.partitions.partition_count)
-        self.keys = Keys(ROOT, [ApiKey.of(DEMO, Principal("demo", "1", "read"))])
+        self.api_keys = FakeApiKeys(api_key(DEMO, "1", "read"))
+        self.key_desk = FakeKeyDesk(self.api_keys)
+        self.keys = Keys(ROOT, self.api_keys)
         self.app = create_web(
             settings=load_settings({}, dict(self.variables), Path("/nonexistent")),
             keys=self.keys,
@@ -174,6 +224,7 @@ class World:
                 probes.REGISTRY: create_registry(self.partitions),
                 scores.CONTACTS: ContactQueries(self.partitions, self.recent),
                 stream.LIVE: self.live,
+                keys.KEYS: self.key_desk,
             },
         )
 
