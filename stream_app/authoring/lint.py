@@ -2,11 +2,11 @@
 
 Laws: a body with an error is never stored; a warning stops nobody; the same body gives the same problems, in the
 order errors by place, then warnings.  JSON integers are taken as site ids and become their decimal text.
-Source: contract sections 1 and 2, semantics S11, S12, S16, S21, D3.
+Source: contract sections 1 and 2, semantics S11-S14, S16, S17, S19, S21, D3.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, Generic, Literal, TypeVar, cast
@@ -91,8 +91,10 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     """Turn pydantic's errors into problems; of a union only the branch that the value's shape picks is told."""
     told: set[str] = set()
     for found in error.errors(include_url=False, include_context=False):
-        place = pointer(*(step for step in found["loc"] if step not in _BRANCHES))
-        other_branch = isinstance(found["input"], dict) and not _INTEGER_BRANCHES.isdisjoint(found["loc"])
+        steps = found["loc"]
+        branches = _BRANCHES if steps[:1] == ("thresholds",) else frozenset[str | int]()
+        place = pointer(*(step for step in steps if step not in branches))
+        other_branch = isinstance(found["input"], dict) and not (branches & _INTEGER_BRANCHES).isdisjoint(steps)
         if place not in told and not other_branch:
             told.add(place)
             message = found["msg"].removeprefix("Value error, ")
@@ -144,6 +146,10 @@ def _rule_warnings(rule: RuleBody) -> Iterator[Problem]:
     if not rule.repeatable and (rule.max_per_contact or 0) > 1:
         yield _warning("maxPerContact", "cap_unused", "a rule that is not repeatable pays once, whatever its cap (D3)")
     yield from _filter_warnings(rule.event_filter)
+    for name, selected in (rule.items or {}).items():
+        yield from _star_warnings("items", name, selected)
+    if rule.event_type == MANUAL:
+        yield from _manual_warnings(rule)
 
 
 def _filter_warnings(event_filter: Mapping[str, Any] | None) -> Iterator[Problem]:
@@ -153,8 +159,21 @@ def _filter_warnings(event_filter: Mapping[str, Any] | None) -> Iterator[Problem
         choices = cast(list[object], wanted) if isinstance(wanted, list) else [cast(object, wanted)]
         if not choices:
             yield _warning("eventFilter", "never_true", "an empty list matches nothing", name)
-        if any(isinstance(choice, str) and "*" in choice for choice in choices):
-            yield _warning("eventFilter", "literal_star", "* has no meaning here: texts compare exactly", name)
+        yield from _star_warnings("eventFilter", name, choices)
+
+
+def _star_warnings(field: str, name: str, choices: Iterable[object]) -> Iterator[Problem]:
+    if any(isinstance(choice, str) and "*" in choice for choice in choices):
+        yield _warning(field, "literal_star", "* has no meaning here: texts compare exactly", name)
+
+
+def _manual_warnings(rule: RuleBody) -> Iterator[Problem]:
+    asked = {
+        "siteId": rule.site_id is not None, "eventFilter": bool(rule.event_filter),
+        "oncePer": rule.once_per is not None, "items": any((rule.items or {}).values()),
+    }  # fmt: skip
+    for field in (field for field, asks in asked.items() if asks):
+        yield _warning(field, "never_true", "a manual adjustment has no site and no properties: this rule never pays")
 
 
 def _warning(field: str, code: str, message: str, *inner: str) -> Problem:
