@@ -12,12 +12,12 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from schemas.api_keys import ApiKeyRecord, Scope
-from schemas.ids import valid_org
+from schemas.ids import rest_id, valid_org
 from schemas.times import format_time, parse_time
 
 NOBODY: Final = bytes(32)
@@ -103,6 +103,27 @@ def decode_key(key_id: str, value: bytes) -> ApiKey:
         expires_at=None if record.expires_at is None else parse_time(record.expires_at),
         name=record.name,
     )
+
+
+def expiry(text: str, now: int) -> int:
+    """Return when a new key shall expire; ValueError when that is no time, or has passed."""
+    at = parse_time(text)
+    if at <= now:
+        raise ValueError("lies in the past")
+    return at
+
+
+def shown(key: ApiKey) -> dict[str, Any]:
+    """Return a key as REST and the command line show it: neither text nor hash."""
+    return {
+        "id": key.id,
+        "orgId": rest_id(key.org_id),
+        "scope": key.scope,
+        "sites": None if key.sites is None else [rest_id(site) for site in sorted(key.sites)],
+        "expiresAt": None if key.expires_at is None else format_time(key.expires_at),
+        "createdAt": format_time(key.created_at),
+        "name": key.name,
+    }
 
 
 class KeyRing:

@@ -19,7 +19,7 @@ from stream_app.authoring.api_key_topic import read_keys, write_key
 from stream_app.authoring.api_keys import ApiKey, make_key
 from stream_app.settings import Settings
 
-KAFKA_SECONDS: Final = 10.0
+KAFKA_SECONDS: Final = 5.0
 IN_FORCE_SECONDS: Final = 5.0
 
 
@@ -80,12 +80,17 @@ class KeyAdministration:
         async with _answered():
             return (await read_keys(self._settings)).of_org(org_id)
 
+    async def find(self, key_id: str) -> ApiKey | None:
+        """Return a key by its id; KeysUnavailable."""
+        async with _answered():
+            return (await read_keys(self._settings)).get(key_id)
+
     async def revoke(self, key_id: str) -> Revoked | None:
         """Revoke a key; None when there is none of this id; KeysUnavailable."""
+        key = await self.find(key_id)
+        if key is None:
+            return None
         async with _answered():
-            key = (await read_keys(self._settings)).get(key_id)
-            if key is None:
-                return None
             offset = await write_key(self._settings, key_id, None)
         return Revoked(key, await self._in_force(offset))
 

@@ -5,15 +5,13 @@ force on this worker, 202 is kept in Kafka and not yet read here.
 """
 
 import time
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from aiohttp import web
 
 from schemas.api_keys import Scope
-from schemas.ids import rest_id
 from schemas.rest import KeyAnswer, KeyBody, NewKeyAnswer
-from schemas.times import format_time, parse_time
-from stream_app.authoring.api_keys import ApiKey, valid_key_id
+from stream_app.authoring.api_keys import ApiKey, expiry, shown, valid_key_id
 from stream_app.authoring.key_administration import KeysUnavailable, MadeKey, Revoked
 from stream_app.web.answers import data
 from stream_app.web.authentication import org_of
@@ -47,7 +45,10 @@ async def post_key(request: web.Request) -> web.Response:
     """Make a key and answer its text, once."""
     body = await read_body(request, KeyBody)
     sites = None if body.sites is None else frozenset(map(str, body.sites))
-    expires_at = None if body.expires_at is None else _future(body.expires_at)
+    try:
+        expires_at = None if body.expires_at is None else expiry(body.expires_at, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise invalid([FieldError("/expiresAt", "invalid_value", str(error))]) from None
     try:
         made = await request.app[KEYS].make(
             str(body.org_id), body.scope, sites=sites, expires_at=expires_at, name=body.name
@@ -55,7 +56,7 @@ async def post_key(request: web.Request) -> web.Response:
     except KeysUnavailable as error:
         raise _unavailable() from error
     location = f"{request.path}/{made.key.id}"
-    answer = {**key_body(made.key), "key": made.text}
+    answer = {**shown(made.key), "key": made.text}
     return data(answer, status=201 if made.in_force else 202, headers={"Location": location})
 
 
@@ -65,7 +66,7 @@ async def get_keys(request: web.Request) -> web.Response:
         keys = await request.app[KEYS].of_org(org_of(request))
     except KeysUnavailable as error:
         raise _unavailable() from error
-    return data([key_body(key) for key in keys], meta={"nextCursor": None, "total": len(keys)})
+    return data([shown(key) for key in keys], meta={"nextCursor": None, "total": len(keys)})
 
 
 async def delete_key(request: web.Request) -> web.Response:
@@ -78,31 +79,8 @@ async def delete_key(request: web.Request) -> web.Response:
     if revoked is None:
         raise Problem(404, "key_not_found", "There is no such key.")
     if not revoked.in_force:
-        return data(key_body(revoked.key), status=202)
+        return data(shown(revoked.key), status=202)
     return web.Response(status=204)
-
-
-def key_body(key: ApiKey) -> dict[str, Any]:
-    """Return a key as it may be shown: neither text nor hash."""
-    return {
-        "id": key.id,
-        "orgId": rest_id(key.org_id),
-        "scope": key.scope,
-        "sites": None if key.sites is None else [rest_id(site) for site in sorted(key.sites)],
-        "expiresAt": None if key.expires_at is None else format_time(key.expires_at),
-        "createdAt": format_time(key.created_at),
-        "name": key.name,
-    }
-
-
-def _future(text: str) -> int:
-    try:
-        at = parse_time(text)
-    except ValueError as error:
-        raise invalid([FieldError("/expiresAt", "invalid_value", str(error))]) from None
-    if at <= time.time_ns() // 1_000_000:
-        raise invalid([FieldError("/expiresAt", "invalid_value", "lies in the past")])
-    return at
 
 
 def _unavailable() -> Problem:

@@ -86,10 +86,18 @@ class Leadstream:
             self.process.send_signal(number)
         return self.process.wait(seconds)
 
-    def get(self, path: str) -> tuple[int, Any]:
+    def get(self, path: str, key: str = KEY) -> tuple[int, Any]:
         """Status and body; status 0 while nobody listens. Not JSON: the text."""
+        return self.ask("GET", path, key=key)
+
+    def ask(self, method: str, path: str, body: object = None, *, key: str = KEY) -> tuple[int, Any]:
+        """Status and body of any request, its own body as JSON; an empty body is None."""
+        headers = {"Authorization": f"Bearer {key}"}
+        sent = None
+        if body is not None:
+            sent, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {KEY}"}
+            f"http://127.0.0.1:{self.port}{path}", data=sent, headers=headers, method=method
         )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
@@ -99,7 +107,7 @@ class Leadstream:
                 status, text = error.code, error.read().decode()
         except OSError:
             return 0, None
-        return status, text if path == "/metrics" else json.loads(text)
+        return status, text if path == "/metrics" else json.loads(text or "null")
 
     def until(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
         """Wait until the condition holds and return what it said; its log when it ended or time is up."""
