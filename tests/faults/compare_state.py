@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, PartitionRecord, SourceCounters
-from schemas.state import COMMANDS, CORE, FACTS, HAS_COMMANDS, HAS_FACTS, HASH_BYTES, SEGMENT, Core, Facts
+from schemas.state import (
+    COMMANDS,
+    CORE,
+    FACTS,
+    HAS_COMMANDS,
+    HAS_FACTS,
+    HASH_BYTES,
+    ONCE,
+    SEGMENT,
+    Core,
+    Facts,
+    Once,
+)  # fmt: skip
 from tests.faults.logs import SOURCE_ROLES, Logs
-from tests.faults.reference import PARTS, WINDOW, Contact, Reference, part
+from tests.faults.reference import PARTS, PARTS_WITH_A_PAST, WINDOW, Contact, Reference, part
 from tests.faults.reference_codec import murmur2
 from tests.faults.reference_rules import Rulebook
 from tests.faults.verdict import Kind, Verdict
@@ -63,10 +75,14 @@ def stored_contact(sections: Sections) -> Contact:
     facts = Facts(1)
     if FACTS in sections:
         facts = msgspec.msgpack.decode(sections[FACTS], type=Facts, ext_hook=wide_integer)
-    segments = {int(name.removeprefix(SEGMENT)): name for name in sections if name not in (CORE, COMMANDS, FACTS)}
+    once = {int(name.removeprefix(ONCE)): stored_once(sections[name]) for name in sections if name[:1] == ONCE}
+    others = {name for name in sections if name not in (CORE, COMMANDS, FACTS) and name[:1] != ONCE}
+    segments = {int(name.removeprefix(SEGMENT)): name for name in others}
     has = (HAS_FACTS if FACTS in sections else 0) | (HAS_COMMANDS if COMMANDS in sections else 0)
     if core.has != has:
         raise ValueError(f"core says sections {core.has}, there are {has}")
+    if core.once != tuple(sorted(once)):
+        raise ValueError(f"core says once sections {core.once}, there are {sorted(once)}")
     profiles = {
         name: {"total": s.total, "awards": s.awards, "shown": s.shown, "version": s.version, "held": list(s.held)}
         for name, s in core.profiles.items()
@@ -75,16 +91,23 @@ def stored_contact(sections: Sections) -> Contact:
         "profiles": profiles, "fires": dict(core.fires), "logId": core.log_id, "tags": list(facts.tags),
         "attributes": facts.attributes, "email": facts.email,
         "events": [h for n in sorted(segments) for h in hashes(sections[segments[n]])] + hashes(core.recent),
-        "commands": hashes(sections.get(COMMANDS, b"")),
+        "commands": hashes(sections.get(COMMANDS, b"")), "once": once,
     }  # fmt: skip
 
 
+def stored_once(value: bytes) -> dict[str, Any]:
+    once = msgspec.msgpack.decode(value, type=Once)
+    return {"forgotten": once.forgotten, "values": hashes(once.hashes)}
+
+
 def live(contact: Contact, book: Rulebook, org: str) -> Contact:
-    """Leave out what may or may not still be there: fires of deleted rules, profiles without any award."""
+    """Leave out what may or may not still be there: fires and values of deleted rules, profiles without any award."""
     rules = book.rules.get(org, {})
     profiles = {name: state for name, state in contact["profiles"].items() if state["version"]}
     fires = {rule: count for rule, count in contact["fires"].items() if rule in rules and count}
-    return contact | {"profiles": dict(sorted(profiles.items())), "fires": dict(sorted(fires.items()))}
+    once = {rule: memory for rule, memory in contact["once"].items() if rule in rules}
+    kept = {"profiles": profiles, "fires": fires, "once": once}
+    return contact | {name: dict(sorted(values.items())) for name, values in kept.items()}
 
 
 def hashed(contact: Contact, stored_events: int) -> Contact:
@@ -152,7 +175,7 @@ def classify(name: str, actual: Contact, wanted: Contact, past: dict[str, set[st
 
 def difference(name: str, actual: Contact, wanted: Contact) -> str:
     """Both parts as text; of windows of ids only what one has and the other has not."""
-    if name in ("core", "facts"):
+    if name in PARTS_WITH_A_PAST:
         return f"{part(actual, name)} instead of {part(wanted, name)}"
     lacks = [h for h in wanted[name] if h not in actual[name]]
     extra = [h for h in actual[name] if h not in wanted[name]]

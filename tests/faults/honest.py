@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters
-from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, ProfileState
+from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, Once, ProfileState
 from tests.faults.compare_outputs import kept_value
 from tests.faults.compare_state import OUTCOMES, Sections, hash_of
 from tests.faults.loader import Load, config_records
@@ -128,7 +128,10 @@ def sections_of(contact: Contact) -> Sections:
         name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]))
         for name, p in contact["profiles"].items()
     }
-    recent = b"".join(events[16 * full - dropped :])
-    core = Core(1, NOW_MS, NOW_MS, contact["logId"], profiles, contact["fires"], recent, full, has)
+    for rule, memory in contact["once"].items():
+        values = b"".join(bytes.fromhex(mark) for mark in memory["values"])
+        made[b"o%d" % rule] = msgspec.msgpack.encode(Once(1, memory["forgotten"], values))
+    recent, once = b"".join(events[16 * full - dropped :]), tuple(sorted(contact["once"]))
+    core = Core(1, NOW_MS, NOW_MS, contact["logId"], profiles, contact["fires"], recent, full, has, once)
     made[b"c"] = msgspec.msgpack.encode(core)
     return {name: value for name, value in made.items() if value}

@@ -39,6 +39,12 @@ RULES: tuple[dict[str, Any], ...] = (
     {"id": 8, "name": "Spoken to", "eventType": "manual", "points": 2, "maxPerContact": 5},
     {"id": 9, "name": "Off", "eventType": "email_open", "points": 1000, "active": False},
     {"id": 10, "name": "Reads", "eventType": "page_visit", "points": 1, "eventFilter": {"tags": "docs"}},
+    {"id": 11, "name": "Opened anew", "eventType": "email_open", "points": 4, "oncePer": "mail", "maxPerContact": 20},
+    {
+        "id": 12, "name": "Watched", "eventType": "webinar_seen", "points": 6, "oncePer": "webinar.id",
+        "items": {"webinar.kind": ["live", "replay"], "minutes": []}, "publishUp": "2026-01-01T00:00:00+01:00",
+    },
+    {"id": 13, "name": "Too late", "eventType": "page_visit", "points": 99, "publishDown": "2000-01-01T00:00:00Z"},
 )  # fmt: skip
 THRESHOLDS = [25, {"value": 50, "hysteresis": 10}, 100, -20]
 
@@ -71,7 +77,9 @@ def edited_records(number: int) -> list[tuple[bytes, bytes | None]]:
 
 EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *[("email_delivered", {})] * 6,
-    *[("email_open", {"mail": "m1"})] * 5,
+    *[("email_open", {"mail": "m1"})] * 3,
+    *[("email_open", {"mail": number}) for number in (1, 2.0, "2")],
+    ("email_open", {}),
     *[("email_click", {"url": "https://example.com/blog"})] * 2,
     ("email_click", {"url": "https://example.com/pricing"}),
     ("email_click", {"url": "https://example.com/Pricing/"}),
@@ -82,6 +90,7 @@ EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("email_complaint", {}),
     ("page_visit", {"tags": ["docs", "help"]}),
     ("webinar_seen", {"minutes": 12}),
+    *[("webinar_seen", {"webinar": {"id": n, "kind": kind}}) for n, kind in ((1, "live"), (2, "replay"), (3, "none"))],
 )
 COMMANDS: tuple[dict[str, Any], ...] = (
     {"kind": "adjust", "points": 5, "reason": "call"},

@@ -2,7 +2,7 @@
 
 Laws: plain dicts and stdlib json; no code of the engine; every ambiguity is decided here in one visible place.
 Reads records in journal order; leaves contacts, outputs, dead letters, counts and the past of each contact.
-Source: S1-S5, S10-S12, S15, S16, S19, S20, S40, S50, S52, S53, D1-D9, D12, D16, D18, D19, D21, D26, D28.
+Source: S1-S5, S10-S17, S19, S20, S40, S50, S52, S53, D1-D9, D12, D16, D18, D19, D21, D26, D28, decision 0005.
 """
 
 import json
@@ -10,15 +10,26 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from tests.faults.reference_codec import Record, Reject, decode
-from tests.faults.reference_rules import ConfigLog, Rulebook, cross, firing, rulebook_at, same, thresholds_of
+from tests.faults.reference_rules import (
+    ConfigLog,
+    Rulebook,
+    cap_of,
+    cross,
+    mark_of,
+    matching,
+    rulebook_at,
+    same,
+    thresholds_of,
+)  # fmt: skip
 from tests.faults.reference_values import INT64, cut_to_int64, format_time
 
 WINDOW = 256
 MAX_TAGS = 500
+MAX_VALUES = 1000
 SCORE_CHANGED = "score-changed"
 THRESHOLD_CROSSED = "threshold-crossed"
-PARTS = ("core", "facts", "events", "commands")
-PARTS_WITH_A_PAST = ("core", "facts")
+PARTS = ("core", "facts", "once", "events", "commands")
+PARTS_WITH_A_PAST = ("core", "facts", "once")
 
 Contact = dict[str, Any]
 Body = dict[str, Any]
@@ -31,7 +42,7 @@ def _no_past() -> dict[str, set[str | None]]:
 def new_contact() -> Contact:
     return {
         "profiles": {}, "fires": {}, "logId": 0, "tags": [], "attributes": {}, "email": None,
-        "events": [], "commands": [],
+        "events": [], "commands": [], "once": {},
     }  # fmt: skip
 
 
@@ -42,6 +53,7 @@ def part(contact: Contact | None, name: str) -> str | None:
     fields = {
         "core": {"profiles": contact["profiles"], "logId": contact["logId"], "fires": contact["fires"]},
         "facts": {"tags": contact["tags"], "attributes": contact["attributes"], "email": contact["email"]},
+        "once": contact["once"],
         "events": contact["events"],
         "commands": contact["commands"][-WINDOW:],
     }[name]
@@ -185,17 +197,35 @@ class Step:
             contact["tags"].remove(fact["tag"])
             self.changed = True
         elif kind == "reset":
-            contact["fires"] = {}
+            contact["fires"], contact["once"] = {}, {}
             for profile, state in sorted(contact["profiles"].items()):
                 if state["total"] != 0:
                     self._award(profile, None, None, -state["total"], None, "reset")
 
     def _pay_rules(self, kind: str, site: str | None, properties: Body) -> None:
-        org = self.fact["orgId"]
-        for rule_id, rule in firing(self.book, org, kind, site, properties, self.contact["fires"]):
-            self.contact["fires"][rule_id] = self.contact["fires"].get(rule_id, 0) + 1
+        org, fires = self.fact["orgId"], self.contact["fires"]
+        for rule_id, rule in matching(self.book, org, kind, site, properties, self.fact["at"]):
+            mark = None if rule.get("oncePer") is None else mark_of(rule, properties)
+            cap = cap_of(rule)
+            if (
+                (rule.get("oncePer") is not None and mark is None)
+                or mark in self.contact["once"].get(rule_id, {"values": []})["values"]
+                or (cap is not None and fires.get(rule_id, 0) >= cap)
+            ):
+                continue
+            fires[rule_id] = fires.get(rule_id, 0) + 1
+            if mark is not None:
+                self._remember_value(rule_id, mark)
             profile = rule.get("profileId", "default")
             self._award(profile, rule_id, rule["name"], rule["points"], None, f"Rule: {rule['name']}")
+
+    def _remember_value(self, rule_id: int, mark: str) -> None:
+        """Keep the newest MAX_VALUES of a rule and count the others."""
+        memory = self.contact["once"].setdefault(rule_id, {"forgotten": 0, "values": []})
+        memory["values"].append(mark)
+        while len(memory["values"]) > MAX_VALUES:
+            memory["values"].pop(0)
+            memory["forgotten"] += 1
 
     def _award(
         self, profile: str, rule_id: int | None, rule_name: str | None, points: int, reason: str | None, default: str

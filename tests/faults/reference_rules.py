@@ -1,4 +1,4 @@
-"""Rules, filters and thresholds for the reference, written from semantics S10-S20, S40, D2, D7, D8, D12.
+"""Rules, filters and thresholds for the reference, written from semantics S10-S20, S40, D2, D3, D7, D8, D12.
 
 Laws: slow and obvious; stdlib only; a rulebook at version v is the records of ``config`` with offset below v, in order.
 """
@@ -6,6 +6,8 @@ Laws: slow and obvious; stdlib only; a rulebook at version v is the records of `
 import json
 from dataclasses import dataclass
 from typing import Any
+
+from tests.faults.reference_values import parse_time, value_mark
 
 ConfigLog = list[tuple[int, bytes | None, bytes | None]]
 
@@ -85,20 +87,37 @@ def cap_of(rule: dict[str, Any]) -> int | None:
     return rule.get("maxPerContact") if rule.get("repeatable", True) else 1
 
 
-def firing(
-    book: Rulebook, org: str, kind: str, site: str | None, properties: dict[str, Any], fires: dict[int, int]
+def in_window(rule: dict[str, Any], at: int) -> bool:
+    """S17: both ends belong to the window, an absent one leaves it open."""
+    up, down = rule.get("publishUp"), rule.get("publishDown")
+    return (up is None or parse_time(up) <= at) and (down is None or at <= parse_time(down))
+
+
+def selected(items: dict[str, list[Any]] | None, properties: dict[str, Any]) -> bool:
+    """S14: each property with a selection must be among it; nothing selected is anything."""
+    return filter_holds({name: choices for name, choices in (items or {}).items() if choices != []}, properties)
+
+
+def mark_of(rule: dict[str, Any], properties: dict[str, Any]) -> str | None:
+    """S13: what is remembered of the value that the rule would pay for; None without such a property (D3)."""
+    value = reach(properties, rule["oncePer"])
+    return None if value is MISSING else value_mark(rule["oncePer"], value)
+
+
+def matching(
+    book: Rulebook, org: str, kind: str, site: str | None, properties: dict[str, Any], at: int
 ) -> list[tuple[int, dict[str, Any]]]:
-    """The (id, rule) that fire on one event, in rule id order; the caller counts them."""
+    """The (id, rule) that one event meets, in rule id order, whatever they have paid before."""
     found: list[tuple[int, dict[str, Any]]] = []
     for rule_id, rule in sorted(book.rules.get(org, {}).items()):
-        cap = cap_of(rule)
         if (
             rule.get("active", True)
+            and in_window(rule, at)
             and book.scores(org, rule.get("profileId", "default"))
             and rule["eventType"] == kind
             and (rule.get("siteId") is None or rule["siteId"] == site)
             and filter_holds(rule.get("eventFilter"), properties)
-            and (cap is None or fires.get(rule_id, 0) < cap)
+            and selected(rule.get("items"), properties)
         ):
             found.append((rule_id, rule))
     return found

@@ -1,8 +1,10 @@
 """JSON, times, ids and payload fields for the reference, written from contract section 1 and 2 alone.
 
 Laws: stdlib only; a check returns the value or raises Invalid; ``parse`` raises ValueError for what is not RFC 8259.
+How a value is remembered (``value_mark``) is decision 0005's.
 """
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -189,3 +191,20 @@ def cut_to_int64(total: int, awards: list[dict[str, Any]]) -> None:
     for award in awards:
         after = min(max(total + award["points"], INT64[0]), INT64[-1])
         award["points"], total = after - total, after
+
+
+def spelled(value: Any) -> str:
+    """The one spelling of a JSON value: equal values (D2) have the same, others never."""
+    if isinstance(value, dict):
+        members = [f"{json.dumps(name)}:{spelled(value[name])}" for name in sorted(value)]
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(spelled(element) for element in value) + "]"
+    if isinstance(value, float) and value % 1 == 0:
+        return str(int(value))
+    return json.dumps(value)
+
+
+def value_mark(name: str, value: Any) -> str:
+    """What is remembered of a property's value, as hex."""
+    return hashlib.blake2b(spelled([name, value]).encode()).hexdigest()[:16]

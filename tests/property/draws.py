@@ -21,6 +21,11 @@ TOPICS = {role: topic for topic, role in ROLES.items()}
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 #: The last is more than a day ahead of T0.
 TIMES = [None, "2020-01-01T00:00:00Z", "2020-01-01T00:00:00.25+01:00", "2026-01-02T00:00:00Z", "2026-01-02T00:00:01Z"]
+#: In order, at and beside those times and the commands' own.
+BOUNDS = [
+    "2019-12-31T23:00:00.250Z", "2020-01-01T01:00:00+01:00", "2020-01-01T00:00:00.0019Z", "2025-12-31T23:59:59.9Z",
+    "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.001Z", "2026-01-02T00:00:00Z",
+]  # fmt: skip
 #: What filters ask for and events say: alike but not the same, and of every kind.
 VALUES: list[Any] = [
     "a", "a", "a", "A", "", 1, 1.0, 0, True, False, None, 2**53 + 1, 2.0**53, [], ["a"], ["a", 1], ["b", "a"],
@@ -47,13 +52,26 @@ def a_filter(r: Random) -> dict[str, Any] | None:
     return {name: r.choice(VALUES) for name in r.sample(["u", "n.k", "n.k.l"], 2)}
 
 
+def a_window(r: Random) -> dict[str, Any]:
+    """Bounds where events are: never up after down."""
+    first, second = sorted(r.choices(range(len(BOUNDS)), k=2))
+    return {"publishUp": r.choice([None, BOUNDS[first]]), "publishDown": r.choice([None, BOUNDS[second]])}
+
+
+def some_items(r: Random) -> dict[str, Any]:
+    return {name: r.choices(VALUES, k=r.choice([0, 1, 1, 3])) for name in r.sample(["u", "u", "tagName", "n.k"], 1)}
+
+
 def a_rule(r: Random) -> dict[str, Any]:
     optional = {
         "maxPerContact": r.choice([None, 1, 2, 3]), "repeatable": r.random() < 0.8, "active": r.random() < 0.9,
         "siteId": r.choice([None, None, "s1", "s2"]), "profileId": "fit" if r.random() < 0.05 else "default",
+        "oncePer": r.choice([None, "u", "u", "u", "tagName", "n", "n.k"]),
+        "items": some_items(r) if r.random() < 0.4 else r.choice([None, {}]),
     }  # fmt: skip
     return {
         "eventType": r.choice([*TYPES, "manual"]), "eventFilter": a_filter(r),
+        **(a_window(r) if r.random() < 0.25 else {}),
         "points": r.choice([0, INT32, -(2**31)]) if r.random() < 0.04 else fives(r),
         **{name: value for name, value in optional.items() if r.random() < 0.5},
     }  # fmt: skip
