@@ -111,6 +111,14 @@ def transactional_producer(client: Mapping[str, Any], transactional_id: str, tim
     )  # fmt: skip
 
 
+def idempotent_producer(client: Mapping[str, Any]) -> Any:
+    """Return a producer of single records: what it is told is acknowledged is there once."""
+    return AIOKafkaProducer(
+        enable_idempotence=True, acks="all", linger_ms=0, max_batch_size=128 * 1024, max_request_size=1 << 20,
+        request_timeout_ms=20_000, retry_backoff_ms=20, **client,
+    )  # fmt: skip
+
+
 def fetch_waiter(consumer: Any) -> "asyncio.Future[None]":
     """Return a future that ends when something has been fetched, or an error is to be raised."""
     return consumer._fetcher._create_fetch_waiter()

@@ -1,0 +1,137 @@
+"""What became of the commands that this worker sent, learnt from its own committed batches.
+
+Laws: a result is told only by what was committed: the command's own ScoreChanged or its dead letter, recognised by its
+id.  A command without either has a result once its position is committed; whoever sent it says so (``passed``).
+Bounded; in memory only: what outlasts the worker is the contact's own memory of command ids.  An erased contact is
+forgotten here too (S52).
+Reads score-changed and dead-letters outputs; writes nothing.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import msgspec
+
+from schemas.outputs import CommandCause, ScoreChanged
+from stream_app.delivery.handler import Output
+from stream_app.processing.dead_letters import ERRORS
+
+REMEMBERED: Final = 10_000
+
+
+class _CommandId(msgspec.Struct, rename="camel"):
+    command_id: str
+
+
+_decode_id: Final = msgspec.json.Decoder(_CommandId).decode
+_decode_change: Final = msgspec.json.Decoder(ScoreChanged).decode
+
+
+@dataclass(slots=True, eq=False)
+class CommandResult:
+    """One command: ``asked`` is its payload, ``offset`` where Kafka has it, ``ended`` set when ``state`` is final.
+
+    ``changes`` are its own ScoreChanged, in order; ``unsent``: Kafka did not get it.
+    """
+
+    asked: bytes
+    state: Literal["pending", "applied", "rejected", "unsent"] = "pending"
+    offset: int | None = None
+    changes: tuple[ScoreChanged, ...] = ()
+    why: str = ""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def acknowledged(self, offset: int) -> None:
+        """Learn where Kafka has it."""
+        self.offset = offset
+
+
+class CommandResults:
+    """Results by contact key and command id; ``commands``, ``score_changed``, ``dead_letters`` are topic names."""
+
+    def __init__(self, commands: str, score_changed: str, dead_letters: str, *, remembered: int = REMEMBERED) -> None:
+        self._commands = commands
+        self._origin = f'{{"id":"{commands}-'.encode()
+        self._score_changed = score_changed
+        self._dead_letters = dead_letters
+        self._remembered = remembered
+        self._count = 0
+        self._contacts: OrderedDict[bytes, dict[str, CommandResult]] = OrderedDict()
+
+    def find(self, key: bytes, command_id: str) -> CommandResult | None:
+        """Return what is known of a contact's command."""
+        return self._contacts.get(key, {}).get(command_id)
+
+    def expect(self, key: bytes, command_id: str, asked: bytes) -> CommandResult:
+        """Begin to watch for a command that is about to be sent."""
+        result = self._contacts.setdefault(key, {})[command_id] = CommandResult(asked)
+        self._contacts.move_to_end(key)
+        self._count += 1
+        while self._count > self._remembered:
+            _, forgotten = self._contacts.popitem(last=False)
+            self._count -= len(forgotten)
+        return result
+
+    def unsent(self, key: bytes, command_id: str) -> None:
+        """Forget a command that Kafka did not get; who waits for it is told."""
+        result = self._contacts.get(key, {}).pop(command_id, None)
+        if result is not None:
+            self._count -= 1
+            _end(result, "unsent")
+
+    def observe(self, outputs: Mapping[str, Sequence[Output]]) -> None:
+        """Take in the outputs of a committed batch."""
+        if not self._contacts:
+            return
+        for key, value, _ in outputs.get(self._score_changed, ()):
+            if key is None:
+                continue
+            if value is None:
+                self._count -= len(self._contacts.pop(key, {}))
+            elif not value.startswith(self._origin):
+                break  # a batch has one source: none of its changes is of a command
+            else:
+                self._changed(key, value)
+        for key, command_id, why in self._rejected(outputs.get(self._dead_letters, ())):
+            result = self.find(key, command_id)
+            if result is not None:
+                result.why = why
+                _end(result, "rejected")
+
+    def _changed(self, key: bytes, value: bytes) -> None:
+        results = self._contacts.get(key)
+        if results is None:
+            return
+        change = _decode_change(value)
+        result = results.get(change.cause.command_id) if isinstance(change.cause, CommandCause) else None
+        if result is not None:
+            result.changes += (change,)
+            _end(result, "applied")
+
+    def _rejected(self, letters: Sequence[Output]) -> Iterator[tuple[bytes, str, str]]:
+        """Yield (contact key, command id, why) of the dead letters that were commands."""
+        for key, value, headers in letters:
+            said = dict(headers)
+            if said.get(f"{ERRORS}topic") != self._commands.encode():
+                return  # a batch has one source
+            if key is None or value is None or key not in self._contacts:
+                continue
+            try:
+                command_id = _decode_id(value).command_id
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue  # not one of ours
+            yield key, command_id, (said.get(f"{ERRORS}message") or b"").decode()
+
+
+def passed(result: CommandResult) -> None:
+    """Say that a command's position is committed: without change or dead letter it had nothing to change."""
+    if result.state == "pending":
+        _end(result, "applied")
+
+
+def _end(result: CommandResult, state: Literal["applied", "rejected", "unsent"]) -> None:
+    result.state = state
+    result.ended.set()

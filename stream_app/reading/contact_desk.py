@@ -1,0 +1,39 @@
+"""Everything that is asked and ordered about contacts on one worker, wired together.
+
+Laws: a committed batch is told to all of its parts at once, after it is readable and in the order of commits.
+"""
+
+import time
+
+from stream_app.delivery.handler import Batch, Effects
+from stream_app.delivery.status import PartitionsView
+from stream_app.processing.outgoing import Outgoing
+from stream_app.reading.command_results import CommandResults
+from stream_app.reading.contact_writes import ContactWrites
+from stream_app.reading.event_posts import EventPosts
+from stream_app.reading.orders import Ledger, Orders
+from stream_app.reading.own_writes import OwnWrites, Sends
+from stream_app.reading.recent_changes import RecentChanges
+from stream_app.reading.summaries import Summaries
+
+
+class ContactDesk:
+    """``score_changed`` and ``dead_letters`` are topic names; ``ledger`` is where answers are found again."""
+
+    def __init__(
+        self, partitions: PartitionsView, outgoing: Outgoing, sender: Sends, ledger: Ledger, *, score_changed: str,
+        dead_letters: str,
+    ) -> None:  # fmt: skip
+        self._results = CommandResults(outgoing.commands, score_changed, dead_letters)
+        self._changes = RecentChanges(score_changed)
+        self._own = OwnWrites(partitions, sender)
+        self.orders = Orders(outgoing, self._own, self._results, ledger)
+        self.writes = ContactWrites(outgoing, self._own)
+        self.events = EventPosts(outgoing, sender)
+        self.summaries = Summaries(partitions, self._changes)
+
+    def observe(self, batch: Batch, effects: Effects) -> None:
+        """Learn that a batch is durable and readable."""
+        self._results.observe(effects.outputs)
+        self._changes.observe(batch.partition, batch.seq, effects.outputs, time.time_ns() // 1_000_000)
+        self._own.observe(batch.partition)
