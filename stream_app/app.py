@@ -19,13 +19,18 @@ from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import MemoryStore
 from stream_app.processing.handler import Rulebooks, ScoringHandler
 from stream_app.reading.contacts import ContactQueries
+from stream_app.reading.fires import FireTotals
 from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed
+from stream_app.reading.owners import Owners
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import Settings, SettingsError, declared_topics, kafka_client_arguments, variable_of
 from stream_app.web import keys, probes, scores, stream
 from stream_app.web.authentication import Keys
-from stream_app.web.metrics import create_registry
+from stream_app.web.fires import FIRES, FireCounts
+from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
+from stream_app.web.metrics import ForwardedCollector, create_registry
+from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
 from stream_app.web.server import WebServer
 
@@ -212,16 +217,23 @@ def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower:
     queries = ContactQueries(
         app.partitions, recent, rule_name=lambda org, rule: follower.current().rule_name(org, rule)
     )
+    owners, peers = Owners(app, app.partitions.sources, settings.partitions, settings.advertised_url), Peers()
+    fires = FireCounts(FireTotals(app.partitions), lambda org: follower.current().org(org).rules)
     application = create_web(
         settings=settings,
         keys=Keys(settings.root_key, app.api_keys),
         parts={
             probes.PARTITIONS: app.partitions,
             probes.READY: probes.Ready(app),
-            probes.REGISTRY: create_registry(app.partitions),
+            probes.REGISTRY: create_registry(app.partitions, ForwardedCollector(peers.results)),
             scores.CONTACTS: queries,
             stream.LIVE: live,
+            OWNERS: owners,
+            PEERS: peers,
+            FIRES: fires,
             keys.KEYS: KeyAdministration(settings, app.api_keys),
         },
+        middlewares=[Forwarding(owners, peers, follower).pass_on],
     )
+    application.on_cleanup.append(peers.close)
     return WebServer(application, settings.web_bind, settings.web_port)

@@ -6,12 +6,13 @@ paused for ever, its table to hold committed data that only delivery writes, and
 """
 # pyright: basic
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import faust
 from aiokafka import TopicPartition
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores import memory
 from faust.tables.manager import TableManager
 from faust.tables.table import Table
@@ -26,7 +27,8 @@ PRIVATE_NAMES = (
     (driver.AIOKafkaConsumerThread, "_ensure_consumer call_thread"),
     (TableManager, "_update_channels on_actives_ready"),
     (Table, "_new_store on_key_set on_key_del"),
-    (faust.App, "_new_transport"),
+    (faust.App, "_new_transport rebalancing"),
+    (PartitionAssignor, "external_topics_metadata"),
     *aiokafka_seams.PRIVATE_NAMES,
 )
 
@@ -166,6 +168,13 @@ class SeamedApp(faust.App):
             name, TableManager=CommittedTableManager, Table=CommittedTable, table_standby_replicas=0,
             topic_disable_leader=True, topic_allow_declare=False, env_prefix="FAUST_", web_enabled=False, **settings,
         )  # fmt: skip
+
+    def members(self) -> Mapping[str, Mapping[str, Sequence[int]]] | None:
+        """Return what the newest assignment gave to whom, by URL and topic; None while it does not stand here."""
+        if self.rebalancing or not self.partitions.settled:
+            return None
+        assignor: Any = self.assignor  # the method is the class's, not the interface's
+        return assignor.external_topics_metadata()
 
     def _new_transport(self) -> MembershipTransport:
         return MembershipTransport(self.conf.broker_consumer, self)

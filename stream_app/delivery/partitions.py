@@ -13,10 +13,9 @@ from typing import Any, Final, NoReturn
 
 from faust.types import TP
 
-from stream_app.delivery.handler import Committed
 from stream_app.delivery.job import Job
 from stream_app.delivery.partition import Partition
-from stream_app.delivery.status import DeliveryCounters, PartitionStatus
+from stream_app.delivery.status import CommittedView, DeliveryCounters, PartitionStatus
 from stream_app.delivery.stores import Store
 
 log = logging.getLogger(__name__)
@@ -103,7 +102,7 @@ class Partitions:
             if store is not None:
                 yield store
 
-    def committed(self, partition: int) -> Committed | None:
+    def committed(self, partition: int) -> CommittedView | None:
         """Return the committed state of a partition, None unless it is open here."""
         held = self._open.get(partition)
         return None if held is None else held.committed()

@@ -7,6 +7,7 @@ Writes below one folder per partition; reads nothing else.
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,13 @@ class RocksStore:
             if key != CHECKPOINT_KEY:
                 yield key, iterator.value()
             iterator.next()
+
+    def walk(self, records: int) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield every record in slices; an iterator holds the lock of a closed store, so none outlives its slice."""
+        after = b""
+        while rows := list(islice(self.scan(after), records)):
+            yield rows
+            after = rows[-1][0]
 
     def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
         """Write changes and checkpoint at once."""

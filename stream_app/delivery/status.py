@@ -3,6 +3,7 @@
 Laws: a status is a snapshot; nothing in it is read back by delivery.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -41,6 +42,14 @@ class DeliveryCounters:
     rebalances: int = 0
 
 
+class CommittedView(Committed, Protocol):
+    """Committed state for those who read all of it; a Handler may not: the order is not the same twice."""
+
+    def walk(self, records: int) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield every record once, in slices and any order; batches may commit between two slices."""
+        ...
+
+
 class PartitionsView(Protocol):
     """The read side of delivery, as reading and web see it."""
 
@@ -52,7 +61,7 @@ class PartitionsView(Protocol):
     @property
     def counters(self) -> DeliveryCounters: ...
 
-    def committed(self, partition: int) -> Committed | None:
+    def committed(self, partition: int) -> CommittedView | None:
         """Return the committed state of a partition, None unless it is open on this worker."""
         ...
 

@@ -7,6 +7,7 @@ law 7); nothing reads what a batch under way will write.  Keys iterate in byte o
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 Change = tuple[bytes, bytes | None]
@@ -29,6 +30,10 @@ class Store(Protocol):
 
     def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) in key order, from the first key greater than ``after``."""
+        ...
+
+    def walk(self, records: int) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield every record once, in slices and any order; batches may commit between two slices."""
         ...
 
     def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
@@ -73,6 +78,12 @@ class MemoryStore:
             value = data.get(order[i])
             if value is not None:
                 yield order[i], value
+
+    def walk(self, records: int) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield every record that is there now and still there when its slice comes; sorts nothing."""
+        data, keys = self._data, iter(list(self._data))
+        while slice_ := list(islice(keys, records)):
+            yield [(key, value) for key in slice_ if (value := data.get(key)) is not None]
 
     def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
         """Take changelog records in."""

@@ -4,7 +4,7 @@ Laws: nothing is counted here; per-partition counters come from the partition re
 move with the partition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -25,13 +25,14 @@ TOTALS: Final = {
 }
 
 
-def create_registry(partitions: PartitionsView) -> CollectorRegistry:
-    """Return a registry of its own with delivery's figures and the process's."""
+def create_registry(partitions: PartitionsView, *more: Collector) -> CollectorRegistry:
+    """Return a registry of its own with delivery's figures, the process's and those of other collectors."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(PartitionsCollector(partitions))
+    for collector in (PartitionsCollector(partitions), *more):
+        registry.register(collector)
     return registry
 
 
@@ -49,6 +50,20 @@ class PartitionsCollector(Collector):
         statuses = self._partitions.statuses()
         yield from _sources(statuses)
         yield from _partitions(statuses)
+
+
+class ForwardedCollector(Collector):
+    """Reads how many requests to other workers ended in which way."""
+
+    def __init__(self, results: Mapping[str, int]) -> None:
+        self._results = results
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the one family."""
+        family = CounterMetricFamily("leadstream_forwarded_requests", "Requests to other workers", labels=["result"])
+        for result, number in self._results.items():
+            family.add_metric([result], number)
+        yield family
 
 
 def _sources(statuses: list[PartitionStatus]) -> Iterator[Metric]:

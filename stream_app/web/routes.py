@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from stream_app.settings import Settings
+from stream_app.web import fires, probes, scores, stream
 from stream_app.web import keys as api_keys
-from stream_app.web import probes, scores, stream
 from stream_app.web.authentication import MAX_BODY_BYTES, Guard, Keys
 from stream_app.web.page_files import PageFiles
 from stream_app.web.problems import answer_problems
@@ -21,6 +21,7 @@ from stream_app.web.route import ROUTE_TABLE, Route, RouteTable
 
 ROUTES: Final[tuple[Route, ...]] = (
     *api_keys.ROUTES,
+    *fires.ROUTES,
     *probes.ROUTES,
     *scores.ROUTES,
     *stream.ROUTES,

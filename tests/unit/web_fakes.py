@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.api_keys import Scope
+from schemas.authored import Rule
 from schemas.ids import contact_key
 from schemas.journal import SourceCounters
 from schemas.outputs import Award, EventCause, ScoreChanged, ThresholdCrossed
@@ -18,19 +19,25 @@ from stream_app.authoring.key_administration import KeysUnavailable, MadeKey, Re
 from stream_app.delivery.status import DeliveryCounters, PartitionStatus
 from stream_app.processing.placement import partition_of
 from stream_app.reading.contacts import ContactQueries
+from stream_app.reading.fires import FireTotals
 from stream_app.reading.live import Live
 from stream_app.reading.output_feed import Opened, Passage, Start, Tail
+from stream_app.reading.owners import Members, Owners
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import load_settings
 from stream_app.web import keys, probes, scores, stream
 from stream_app.web.authentication import Keys
-from stream_app.web.metrics import create_registry
+from stream_app.web.fires import FIRES, FireCounts
+from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
+from stream_app.web.metrics import ForwardedCollector, create_registry
+from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
 
 SCORES, CROSSINGS = "leadstream.score-changed", "leadstream.threshold-crossed"
 TOPICS = {SCORES: "score-changed", CROSSINGS: "threshold-crossed"}
 ROOT, DEMO = "root-secret", "ls_demo_secret"
 PARTITIONS = 4
+SOURCE, OWN_URL = "leadstream.engagement", "http://127.0.0.1:6066"
 
 
 class DictCommitted:
@@ -44,6 +51,10 @@ class DictCommitted:
 
     def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         return ((k, v) for k, v in sorted(self.records.items()) if k > after)
+
+    def walk(self, records: int) -> Iterator[list[tuple[bytes, bytes]]]:
+        rows = list(self.records.items())
+        return (rows[i : i + records] for i in range(0, len(rows), records))
 
 
 class FakePartitions:
@@ -190,6 +201,42 @@ class FakeKeyDesk:
         return self.known.known
 
 
+class FakeGroup:
+    """A Membership that a test sets: which URL holds which partitions; the others are this worker's."""
+
+    def __init__(self, count: int = PARTITIONS) -> None:
+        self.count = count
+        self.away: dict[str, list[int]] = {}
+        self.joining = False
+        self._told: Members = {}
+        self._of: object = None
+
+    def members(self) -> Members | None:
+        if self._of != repr(self.away):  # as Faust: another mapping only when the assignment is another
+            elsewhere = {p for held in self.away.values() for p in held}
+            mine = [p for p in range(self.count) if p not in elsewhere]
+            self._told = {url: {SOURCE: held} for url, held in {**self.away, OWN_URL: mine}.items()}
+            self._of = repr(self.away)
+        return None if self.joining else self._told
+
+
+class FakeRulebooks:
+    """A RulebookReader whose version a test moves."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.moved = asyncio.Condition()
+
+    async def wait_for(self, version: int) -> None:
+        async with self.moved:
+            await self.moved.wait_for(lambda: self.version >= version)
+
+    async def read(self, version: int) -> None:
+        async with self.moved:
+            self.version = version
+            self.moved.notify_all()
+
+
 class FakeReadiness:
     """A Readiness that a test sets."""
 
@@ -209,24 +256,34 @@ class World:
     recent: RecentAwards = field(default_factory=lambda: RecentAwards(SCORES))
     readiness: FakeReadiness = field(default_factory=FakeReadiness)
     variables: Mapping[str, str] = field(default_factory=dict)
+    group: FakeGroup = field(default_factory=FakeGroup)
+    rulebooks: FakeRulebooks = field(default_factory=FakeRulebooks)
+    peers: Peers = field(default_factory=Peers)
+    rules: dict[str, dict[int, Rule]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.live = Live(self.log.feed, TOPICS, self.partitions.partition_count)
         self.api_keys = FakeApiKeys(api_key(DEMO, "1", "read"))
         self.key_desk = FakeKeyDesk(self.api_keys)
         self.keys = Keys(ROOT, self.api_keys)
+        owners = Owners(self.group, [SOURCE], self.partitions.partition_count, OWN_URL)
         self.app = create_web(
             settings=load_settings({}, dict(self.variables), Path("/nonexistent")),
             keys=self.keys,
             parts={
                 probes.PARTITIONS: self.partitions,
                 probes.READY: probes.Ready(self.readiness),
-                probes.REGISTRY: create_registry(self.partitions),
+                probes.REGISTRY: create_registry(self.partitions, ForwardedCollector(self.peers.results)),
                 scores.CONTACTS: ContactQueries(self.partitions, self.recent),
                 stream.LIVE: self.live,
+                OWNERS: owners,
+                PEERS: self.peers,
+                FIRES: FireCounts(FireTotals(self.partitions), lambda org: self.rules.get(org, {})),
                 keys.KEYS: self.key_desk,
             },
+            middlewares=[Forwarding(owners, self.peers, self.rulebooks, rulebook_seconds=0.2).pass_on],
         )
+        self.app.on_cleanup.append(self.peers.close)
 
 
 def bearer(key: str = DEMO, **more: str) -> dict[str, str]:
