@@ -93,7 +93,7 @@ class Producer(Protocol):
         ...
 
     async def send_and_wait(
-        self, topic: str, value: bytes | None, key: bytes, partition: int, *, headers: Headers
+        self, topic: str, value: bytes | None, key: bytes, partition: int, *, headers: list[tuple[str, bytes]]
     ) -> Received:
         """Send and return what the broker says of it."""
         ...
@@ -154,7 +154,7 @@ async def _write(
         for change in changes:
             key = change.key.encode()
             # Awaited one by one: aiokafka commits a transaction in which a batch failed (delivery law 3).
-            one = await producer.send_and_wait(topic, change.value, key, partition=number, headers=headers)
+            one = await producer.send_and_wait(topic, change.value, key, partition=number, headers=list(headers))
             written.append(ConfigRecord(key, change.value, one.offset))
         sent += written
 

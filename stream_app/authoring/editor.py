@@ -2,14 +2,15 @@
 
 Laws: what makes edits serial is the fence, not the membership: any worker may apply one, and a writer that was replaced
 finds out when it writes; every plan is made after `config` was read to its end as of then, so a refusal is as true as a
-write; after an error the right to write is taken anew and the edit tried once more, unless its record turns out to have
-been committed.  Decision 0006.
+write; after an error the right to write is taken anew and the edit tried again, unless its record turns out to be
+committed.  Decision 0006.
 Reads the topic ``config`` through the worker's follower; writes it.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -23,6 +24,7 @@ from stream_app.scoring.rulebook import ConfigRecord
 
 LIMIT_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 300.0
+PAUSES_MS: Final = (50, 200, 800, 3200)  # at most; two that fence each other must fall out of step
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +84,10 @@ class Editor:
         *,
         limit_seconds: float = LIMIT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
+        pauses_ms: Sequence[int] = PAUSES_MS,
     ) -> None:
         self._open_session, self._reader, self._now = open_session, reader, now
-        self._limit_seconds, self._idle_seconds = limit_seconds, idle_seconds
+        self._limit_seconds, self._idle_seconds, self._pauses_ms = limit_seconds, idle_seconds, pauses_ms
         self._lock = asyncio.Lock()
         self._session: Session | None = None
         self._written = 0
@@ -101,7 +104,7 @@ class Editor:
         self._rest()
         try:
             async with asyncio.timeout(self._limit_seconds), self._lock:
-                return await self._twice(edit, trial)
+                return await self._persist(edit, trial)
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             logger.warning("an edit of config was given up: %r", error)
             raise ConfigUnavailable(bool(trial.sent)) from error
@@ -114,11 +117,13 @@ class Editor:
         async with self._lock:
             await self._end_session()
 
-    async def _twice(self, edit: Edit, trial: _Trial) -> Done | Failed:
-        try:
-            return await self._once(edit, trial)
-        except (KafkaError, OSError) as error:
-            logger.info("config is written by another, or out of reach; once more: %r", error)
+    async def _persist(self, edit: Edit, trial: _Trial) -> Done | Failed:
+        for pause_ms in self._pauses_ms:
+            try:
+                return await self._once(edit, trial)
+            except (KafkaError, OSError) as error:
+                logger.info("config is written by another, or out of reach; once more: %r", error)
+            await asyncio.sleep(secrets.randbelow(pause_ms) / 1000)
         return await self._once(edit, trial)
 
     async def _once(self, edit: Edit, trial: _Trial) -> Done | Failed:
@@ -127,7 +132,7 @@ class Editor:
             # INVARIANT: an_edit_is_planned_on_all_that_is_committed
             log = await self._reader.read_to(await session.end(), self._written)
             if trial.planned is not None and trial.sent and self._reader.holds(trial.sent[0]):
-                return self._done(trial.planned, trial.sent[0])  # the first try was committed after all
+                return self._done(trial.planned, trial.sent[0])  # an earlier try was committed after all
             trial.sent.clear()
             planned = plan_edit(log, edit, self._now())
             if not isinstance(planned, Planned):

@@ -30,7 +30,7 @@ class MemoryConfig:
         self.now = NOW
         self.before_commit: Callable[[], None] = lambda: None
         self.after_commit: Callable[[], None] = lambda: None
-        self.editor = Editor(self.open, self, lambda: self.now, limit_seconds=5)
+        self.editor = Editor(self.open, self, lambda: self.now, limit_seconds=5, pauses_ms=[1])
 
     async def open(self) -> "MemorySession":
         self.answer()
