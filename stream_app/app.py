@@ -4,6 +4,7 @@ Laws: nothing happens at import, and two apps can be constructed in one process;
 the ``Job``.  Reads settings; starts nothing.
 """
 
+import time
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,8 @@ from faust.types.auth import AuthProtocol, SASLMechanism
 from mode import Service
 
 from stream_app.authoring.api_key_topic import ApiKeyFollower
+from stream_app.authoring.config_topic import ConfigSession
+from stream_app.authoring.editor import Editor
 from stream_app.authoring.follower import ConfigFollower
 from stream_app.authoring.key_administration import KeyAdministration
 from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Job, Probe, Store, Work
@@ -25,7 +28,7 @@ from stream_app.reading.output_feed import KafkaFeed
 from stream_app.reading.owners import Owners
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import Settings, SettingsError, declared_topics, kafka_client_arguments, variable_of
-from stream_app.web import keys, probes, scores, stream
+from stream_app.web import editing, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
@@ -219,10 +222,13 @@ def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower:
     )
     owners, peers = Owners(app, app.partitions.sources, settings.partitions, settings.advertised_url), Peers()
     fires = FireCounts(FireTotals(app.partitions), lambda org: follower.current().org(org).rules)
+    editor = Editor(partial(ConfigSession.open, settings), follower, lambda: time.time_ns() // 1_000_000)
     application = create_web(
         settings=settings,
         keys=Keys(settings.root_key, app.api_keys),
         parts={
+            editing.CONFIG: follower,
+            editing.EDITS: editor,
             probes.PARTITIONS: app.partitions,
             probes.READY: probes.Ready(app),
             probes.REGISTRY: create_registry(app.partitions, ForwardedCollector(peers.results)),
@@ -236,4 +242,5 @@ def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower:
         middlewares=[Forwarding(owners, peers, follower).pass_on],
     )
     application.on_cleanup.append(peers.close)
+    application.on_cleanup.append(lambda _: editor.close())
     return WebServer(application, settings.web_bind, settings.web_port)

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from stream_app.settings import Settings
-from stream_app.web import fires, probes, scores, stream
+from stream_app.web import fires, probes, profiles, rules, scores, stream
 from stream_app.web import keys as api_keys
 from stream_app.web.authentication import MAX_BODY_BYTES, Guard, Keys
 from stream_app.web.page_files import PageFiles
@@ -23,6 +23,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *api_keys.ROUTES,
     *fires.ROUTES,
     *probes.ROUTES,
+    *profiles.ROUTES,
+    *rules.ROUTES,
     *scores.ROUTES,
     *stream.ROUTES,
 )

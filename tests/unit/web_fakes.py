@@ -25,13 +25,14 @@ from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.owners import Members, Owners
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import load_settings
-from stream_app.web import keys, probes, scores, stream
+from stream_app.web import editing, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
 from stream_app.web.metrics import ForwardedCollector, create_registry
 from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
+from tests.unit.config_fakes import MemoryConfig
 
 SCORES, CROSSINGS = "leadstream.score-changed", "leadstream.threshold-crossed"
 TOPICS = {SCORES: "score-changed", CROSSINGS: "threshold-crossed"}
@@ -255,6 +256,7 @@ class World:
     log: MemoryLog = field(default_factory=MemoryLog)
     recent: RecentAwards = field(default_factory=lambda: RecentAwards(SCORES))
     readiness: FakeReadiness = field(default_factory=FakeReadiness)
+    config: MemoryConfig = field(default_factory=MemoryConfig)
     variables: Mapping[str, str] = field(default_factory=dict)
     group: FakeGroup = field(default_factory=FakeGroup)
     rulebooks: FakeRulebooks = field(default_factory=FakeRulebooks)
@@ -271,6 +273,8 @@ class World:
             settings=load_settings({}, dict(self.variables), Path("/nonexistent")),
             keys=self.keys,
             parts={
+                editing.CONFIG: self.config,
+                editing.EDITS: self.config,
                 probes.PARTITIONS: self.partitions,
                 probes.READY: probes.Ready(self.readiness),
                 probes.REGISTRY: create_registry(self.partitions, ForwardedCollector(self.peers.results)),
