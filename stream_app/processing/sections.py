@@ -2,11 +2,11 @@
 
 Laws: only changed sections are written, told by identity; a section that would be empty is deleted; an erased contact
 leaves no record behind, whatever the window setting was when they were written.
-Reads ``Committed``; writes into a dict of changes.
+Reads state records; writes into a dict of changes.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
@@ -24,7 +24,6 @@ from schemas.state import (
     Facts,
     Once,
 )  # fmt: skip
-from stream_app.delivery.handler import Committed
 from stream_app.scoring.contact import NO_FACTS, Contact
 from stream_app.scoring.dedupe import SEGMENT_BYTES, segments_kept
 
@@ -37,6 +36,15 @@ ONCE_SUFFIX: Final = SEPARATOR + ONCE
 WIDE_INTEGER: Final = 1  # MessagePack extension type: an integer beyond 64 bits, as decimal text
 
 Changes = dict[bytes, bytes | None]
+
+
+class Readable(Protocol):
+    """State that sections are read from: committed, or what a batch under way has made of it."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return the value of a state record, or None."""
+        ...
+
 
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
 _decode_once: Final = msgspec.msgpack.Decoder(Once).decode
@@ -54,9 +62,9 @@ class NewerState(Exception):
     """A record of state that a newer program wrote: this one must not go on (delivery law 8)."""
 
 
-def load(committed: Committed, key: bytes, window: int) -> Contact | None:
+def load(state: Readable, key: bytes, window: int) -> Contact | None:
     """Return core and remembered segments of a contact, None when it is unknown; `complete` and `recall` add more."""
-    data = committed.get(key + CORE_SUFFIX)
+    data = state.get(key + CORE_SUFFIX)
     if data is None:
         return None
     core = _decode_core(data)
@@ -65,21 +73,21 @@ def load(committed: Committed, key: bytes, window: int) -> Contact | None:
     if not core.segments:
         return Contact(core)
     numbers = range(max(0, core.segments - segments_kept(window)), core.segments)
-    return Contact(core, b"".join(committed.get(_segment(key, number)) or b"" for number in numbers))
+    return Contact(core, b"".join(state.get(_segment(key, number)) or b"" for number in numbers))
 
 
-def complete(committed: Committed, key: bytes, contact: Contact) -> Contact:
+def complete(state: Readable, key: bytes, contact: Contact) -> Contact:
     """Return a loaded contact with its commands and facts."""
     has = contact.core.has
-    commands = committed.get(key + COMMANDS_SUFFIX) if has & HAS_COMMANDS else None
-    facts = committed.get(key + FACTS_SUFFIX) if has & HAS_FACTS else None
+    commands = state.get(key + COMMANDS_SUFFIX) if has & HAS_COMMANDS else None
+    facts = state.get(key + FACTS_SUFFIX) if has & HAS_FACTS else None
     known = decode_facts(facts) if facts else NO_FACTS
     return Contact(contact.core, contact.older, commands or b"", known, contact.once)
 
 
-def recall(committed: Committed, key: bytes, rule_ids: Iterable[int]) -> dict[int, Once]:
+def recall(state: Readable, key: bytes, rule_ids: Iterable[int]) -> dict[int, Once]:
     """Return the once sections of these rules, all of which exist."""
-    return {rule_id: _decode_once(committed.get(_once(key, rule_id)) or b"") for rule_id in rule_ids}
+    return {rule_id: _decode_once(state.get(_once(key, rule_id)) or b"") for rule_id in rule_ids}
 
 
 def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) -> None:
@@ -99,12 +107,12 @@ def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) 
         _store_once(key, before, after, changes)
 
 
-def erase(committed: Committed, key: bytes, stored: Contact, changes: Changes) -> None:
+def erase(state: Readable, key: bytes, stored: Contact, changes: Changes) -> None:
     """Delete every record of a contact as it is stored; scans its segments one by one."""
     names = [SEGMENT_SUFFIX + b"%d" % number for number in range(stored.core.segments)]
     names += [ONCE_SUFFIX + b"%d" % rule_id for rule_id in stored.core.once]
     for suffix in (CORE_SUFFIX, COMMANDS_SUFFIX, FACTS_SUFFIX, *names):
-        if committed.get(key + suffix) is not None:
+        if state.get(key + suffix) is not None:
             changes[key + suffix] = None
 
 

@@ -1,32 +1,30 @@
 """One batch being worked on: contacts in an overlay over committed state, outputs in order.
 
-Laws: every record ends in exactly one outcome; a contact is loaded at its first record and written at the end, once;
-before each record the clock advances to what the journal says (schemas.journal.BatchJournal).
+Laws: every record ends in exactly one outcome; before each record the clock advances to what the journal says
+(schemas.journal.BatchJournal).
 Reads ``Committed``; writes the Effects.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import msgspec
 
 from schemas.events import Command, ContactAttributes, EngagementEvent, Erase, Rejected
-from schemas.ids import split_contact_key
 from schemas.outputs import ScoreChanged, ThresholdCrossed
 from stream_app.delivery.handler import Batch, Committed, Effects, Outcomes, Output, Record
-from stream_app.processing import sections
 from stream_app.processing.codec import Codec
 from stream_app.processing.dead_letters import dead_letter
 from stream_app.processing.output_headers import MINIMAL, NO_HEADERS, HeaderStyle, cloudevents
-from stream_app.scoring.contact import Contact
+from stream_app.processing.overlay import Entry, Overlay
 from stream_app.scoring.decide import Input, decide, needs_all, recalls
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.rulebook import Rulebook
 
 Role = Literal["engagement", "rekeyed", "contacts", "commands"]
 
-Reader = Callable[[Record, int, "Entry | None"], EngagementEvent | ContactAttributes | Erase | Command | Rejected]
+Reader = Callable[[Record, int, Entry | None], EngagementEvent | ContactAttributes | Erase | Command | Rejected]
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -44,20 +42,6 @@ class Plan:
     headers: HeaderStyle
 
 
-class Entry(msgspec.Struct, gc=False):
-    """A contact in the overlay: as it is ``stored`` and as it is now; None is unknown.
-
-    ``complete`` tells whether both have all sections; ``erased`` that an order to erase came in between.
-    """
-
-    org_id: str
-    contact_id: str
-    stored: Contact | None
-    contact: Contact | None
-    complete: bool
-    erased: bool = False
-
-
 class Work:
     """Implements ``stream_app.delivery.handler.Work``; ``capped`` counts rules that matched beyond their cap (S12)."""
 
@@ -68,7 +52,7 @@ class Work:
         self._batch = batch
         self._committed = committed
         self._rulebook = rulebook
-        self._overlay: dict[bytes | None, Entry] = {}
+        self._overlay = Overlay(committed, plan.dedupe_ids)
         self._outcomes = Outcomes()
         self._scores: list[Output] = []
         self._crossings: list[Output] = []
@@ -76,7 +60,7 @@ class Work:
 
     def apply(self, source: str, records: Iterable[Record]) -> None:
         """Apply a slice of records of one source topic, in order."""
-        batch, overlay = self._batch, self._overlay
+        batch, entries, load = self._batch, self._overlay.entries, self._overlay.load
         read, partition, origin = self._reader(source), batch.partition, f"{source}-{batch.partition}-"
         wall, ceiling = batch.clock_mode == "wall", batch.ceiling
         for record in records:
@@ -85,7 +69,7 @@ class Work:
                 now = record.timestamp
                 if now > self.clock:
                     self.clock = now if ceiling is None else max(self.clock, min(now, ceiling))
-            entry = overlay.get(key) or self._load(key)
+            entry = entries.get(key) or load(key)
             given = read(record, partition, entry)
             if isinstance(given, Rejected):
                 self._bury(source, record, given)
@@ -93,7 +77,7 @@ class Work:
             if not wall and isinstance(given, EngagementEvent):
                 self.clock = max(self.clock, given.occurred_at)
             if entry is None:
-                entry = overlay[key] = Entry(given.org_id, given.contact_id, None, None, True)
+                entry = entries[key] = Entry(given.org_id, given.contact_id, None, None, True)
             rejected = self._decide(key or b"", entry, given, f"{origin}{record.offset}")
             if rejected is not None:
                 self._bury(source, record, rejected)
@@ -108,16 +92,7 @@ class Work:
 
     def finish(self) -> Effects:
         """Return everything that the batch does."""
-        changes: sections.Changes = {}
-        for key, entry in self._overlay.items():
-            contact, stored = entry.contact, entry.stored
-            if key is None or contact is stored:
-                continue
-            if entry.erased and stored is not None:
-                sections.erase(self._committed, key, stored, changes)
-                stored = None
-            if contact is not None:
-                sections.store(key, stored, contact, changes)
+        changes = self._overlay.settle()
         plan = self._plan
         outputs = {
             plan.score_changed: self._scores,
@@ -132,23 +107,12 @@ class Work:
             return codec.rekeyed
         return codec.event if role == "engagement" else codec.command if role == "commands" else codec.attributes
 
-    def _load(self, key: bytes | None) -> Entry | None:
-        """Put a known contact into the overlay; None for an unknown one, and for no key."""
-        if key is None:
-            return None
-        contact = sections.load(self._committed, key, self._plan.dedupe_ids)
-        if contact is None:
-            return None
-        org_id, contact_id = split_contact_key(key)
-        entry = self._overlay[key] = Entry(org_id, contact_id, contact, contact, False)
-        return entry
-
     def _decide(self, key: bytes, entry: Entry, given: Input, origin: str) -> Rejected | None:
         """Let one input act on its contact; return why it was rejected after all."""
         if not entry.complete and needs_all(given):
-            self._complete(key, entry)
+            self._overlay.complete(key, entry)
         if entry.contact is not None and entry.contact.core.once:
-            self._recall(key, entry.contact, entry, given)
+            self._overlay.recall(key, entry, recalls(given, self._rulebook))
         decision = decide(entry.contact, given, self._rulebook, self.clock, origin, self._plan.dedupe_ids)
         entry.contact = decision.contact
         outcome = decision.outcome
@@ -161,27 +125,6 @@ class Work:
             self._outcomes.duplicate += 1
         self.capped += decision.capped
         return decision.rejected
-
-    def _complete(self, key: bytes, entry: Entry) -> None:
-        """Load commands and facts into both states: neither has changed them yet, and an erasure comes after this."""
-        stored, contact = cast("Contact", entry.stored), cast("Contact", entry.contact)
-        entry.stored = full = sections.complete(self._committed, key, stored)
-        entry.contact = (
-            full if contact is stored else Contact(contact.core, contact.older, full.commands, full.facts, contact.once)
-        )
-        entry.complete = True
-
-    def _recall(self, key: bytes, contact: Contact, entry: Entry, given: Input) -> None:
-        """Load the memories that an input asks for into both states: what is not loaded, neither has changed."""
-        there = contact.core.once
-        asked = [id_ for id_ in recalls(given, self._rulebook) if id_ in there and id_ not in contact.once]
-        if not asked:
-            return
-        loaded, stored = sections.recall(self._committed, key, asked), cast("Contact", entry.stored)
-        entry.contact = msgspec.structs.replace(contact, once={**contact.once, **loaded})
-        entry.stored = (
-            entry.contact if contact is stored else msgspec.structs.replace(stored, once={**stored.once, **loaded})
-        )
 
     def _collect(self, key: bytes, entry: Entry, decision: Decision) -> None:
         cloud = self._plan.headers == "cloudevents"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import msgspec
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.outputs import ScoreChanged
 from stream_app.delivery.handler import Effects
+from stream_app.processing import overlay
 from tests.scoring_kit import COMMANDS, CONTACTS, ENGAGEMENT, SCORES, Engine, FakeRecord, rulebook
 
 RULES: list[dict[str, Any]] = [
@@ -17,6 +19,7 @@ RULES: list[dict[str, Any]] = [
     {"id": 3, "eventType": "email_click", "points": 15, "maxPerContact": 2, "eventFilter": {"url": ["a", "b"]}},
     {"id": 4, "eventType": "tag_added", "points": -30, "maxPerContact": 4, "eventFilter": {"tagName": "vip"}},
     {"id": 5, "eventType": "manual", "points": 1, "maxPerContact": 2},
+    {"id": 6, "eventType": "email_click", "points": 2, "oncePer": "url"},
 ]
 CAPS = {rule["id"]: rule.get("maxPerContact", 10**9) for rule in RULES}
 BOOK = rulebook(*RULES, thresholds=[0, 20, {"value": 40, "hysteresis": 15}])
@@ -73,6 +76,16 @@ def play(engine: Engine, given_inputs: Inputs, cuts: frozenset[int] = frozenset(
 def sent(played: list[Effects]) -> dict[str, list[Any]]:
     topics = {topic for effects in played for topic in effects.outputs}
     return {topic: [out for effects in played for out in effects.outputs.get(topic, ())] for topic in topics}
+
+
+@given(inputs, st.sampled_from([3, 20, 256]))
+def test_s1_how_many_contacts_are_held_as_objects_never_shows(given_inputs: Inputs, window: int) -> None:
+    roomy, narrow = (Engine(BOOK, settings={"dedupe_ids": window}) for _ in range(2))
+    played = play(roomy, given_inputs)
+    with mock.patch.object(overlay, "OVERLAY_CONTACTS", 1):
+        again = play(narrow, given_inputs)
+    assert (sent(again), narrow.state.data) == (sent(played), roomy.state.data)
+    assert [effects.outcomes for effects in again] == [effects.outcomes for effects in played]
 
 
 @given(inputs, st.frozensets(st.integers(0, 60)), st.sampled_from([3, 20, 256]))
