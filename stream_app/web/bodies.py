@@ -1,10 +1,11 @@
 """Reads the JSON body of a request into a model.
 
-Laws: RFC 8259 only (no NaN), at most 32 levels deep; what is wrong is a 400 that names each field by JSON pointer; an
-unknown field is an error, as for every author.
+Laws: RFC 8259 only (UTF-8, no NaN, no half of a surrogate pair), at most 32 levels deep; what is wrong is a 400 that
+names each field by JSON pointer; an unknown field is an error, as for every author.
 """
 
 import json
+import re
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from stream_app.web.problems import FieldError, Problem
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_DEPTH: Final = 32
+_HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one
 CODES: Final = {"extra_forbidden": "unknown_field", "missing": "missing_field", "json_invalid": "invalid_json"}
 
 
@@ -22,9 +24,11 @@ async def read_json(request: web.Request) -> Any:
     """Return the body as JSON; Problem 400, 413 or 415."""
     if request.content_type != "application/json":
         raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
-    text = await request.read()
+    received = await request.read()
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(received.decode(), parse_constant=_refuse)
+        if _HALF_PAIR.search(received):
+            json.dumps(value, ensure_ascii=False).encode()  # what cannot be said in UTF-8 could not be answered either
     except (ValueError, RecursionError):
         raise Problem(400, "invalid_json", "The body is not JSON.") from None
     if _deeper(value, MAX_DEPTH):

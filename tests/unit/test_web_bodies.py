@@ -33,7 +33,7 @@ async def answer(body: bytes, content_type: str = "application/json") -> tuple[i
 
 
 async def test_a_body_becomes_its_model() -> None:
-    assert await answer(b'{"points": 5, "someTags": ["a"]}') == (200, {"points": 5})
+    assert await answer(b'{"points": 5, "someTags": ["a", "\\ud83d\\ude00"]}') == (200, {"points": 5})
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,10 @@ async def test_a_body_becomes_its_model() -> None:
     [
         (b"", "invalid_json"),
         (b"\xff", "invalid_json"),
+        (b'{"points": 1, "\xed\xa0\x80": 1}', "invalid_json"),
+        (b'{"points": 1, "\\ud800": 1}', "invalid_json"),
+        (b'{"points": 1, "someTags": ["\\uDFFF"]}', "invalid_json"),
+        ('{"points": 1}'.encode("utf-16"), "invalid_json"),
         (b'{"points": NaN}', "invalid_json"),
         (b'{"points": Infinity}', "invalid_json"),
         (b"[" * 100_000, "invalid_json"),

@@ -1,10 +1,12 @@
 """Rules and the default profile over HTTP: PushMail's shapes, what is refused and where, ETags, pages, sites."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import ClientResponse
+from yarl import URL
 
 from schemas.hop import RULEBOOK_VERSION
 from schemas.rest import ProfileAnswer, RuleAnswer
@@ -282,3 +284,41 @@ async def test_an_outcome_that_nobody_knows_is_told_as_such(served: Served) -> N
         "2",
         "outcome_unknown",
     )
+
+
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**RULE, HALF: 1},
+        {**RULE, "name": HALF},
+        {**RULE, "eventFilter": {HALF: 1}},
+        {**RULE, "eventFilter": {"a": {HALF: [HALF]}}},
+        {**RULE, "items": {HALF: []}},
+        {**RULE, "siteId": 2**64},
+        {**RULE, "siteId": "\0"},
+        {**RULE, "eventFilter": {"a": 1e400}},
+        {**RULE, "orgId": {}},
+        {**RULE, "createdAt": HALF},
+    ],
+)
+async def test_text_that_is_none_is_refused(served: Served, body: Any) -> None:
+    text = json.dumps(body).replace("Infinity", "1e400")
+    headers = bearer(ADMIN, **{"Content-Type": "application/json"})
+    answer = await served.client.request("POST", RULES, data=text, headers=headers)
+    assert answer.status == 400, await answer.text()
+
+
+@pytest.mark.parametrize("path", [f"{RULES}/%ff", f"{RULES}/%ed%a0%80", f"{RULES}?siteId=%ff", f"{RULES}?cursor=%ff"])
+async def test_addresses_that_are_no_text_are_no_fault_of_ours(served: Served, path: str) -> None:
+    answer = await served.client.get(URL(path, encoded=True), headers=bearer(ADMIN))
+    assert answer.status in (200, 400, 404)
+    assert await answer.json()
+
+
+async def test_an_idempotency_key_that_cannot_be_printed_is_refused(served: Served) -> None:
+    headers = bearer(ADMIN, **{"Idempotency-Key": "a\u0080"})
+    answer = await served.client.post(RULES, json=RULE, headers=headers)
+    assert (answer.status, (await answer.json())["code"]) == (400, "invalid_idempotency_key")
