@@ -12,7 +12,7 @@ from stream_app.reading.command_results import CommandResults
 from stream_app.reading.contact_writes import ContactWrites
 from stream_app.reading.event_posts import EventPosts
 from stream_app.reading.orders import Ledger, Orders
-from stream_app.reading.own_writes import OwnWrites, Sends
+from stream_app.reading.own_writes import WRITE_SECONDS, OwnWrites, Sends
 from stream_app.reading.recent_changes import RecentChanges
 from stream_app.reading.summaries import Summaries
 
@@ -22,14 +22,14 @@ class ContactDesk:
 
     def __init__(
         self, partitions: PartitionsView, outgoing: Outgoing, sender: Sends, ledger: Ledger, *, score_changed: str,
-        dead_letters: str,
+        dead_letters: str, limit_seconds: float = WRITE_SECONDS,
     ) -> None:  # fmt: skip
         self._results = CommandResults(outgoing.commands, score_changed, dead_letters)
         self._changes = RecentChanges(score_changed)
-        self._own = OwnWrites(partitions, sender)
+        self._own = OwnWrites(partitions, sender, limit_seconds=limit_seconds)
         self.orders = Orders(outgoing, self._own, self._results, ledger)
         self.writes = ContactWrites(outgoing, self._own)
-        self.events = EventPosts(outgoing, sender)
+        self.events = EventPosts(outgoing, sender, limit_seconds=limit_seconds)
         self.summaries = Summaries(partitions, self._changes)
 
     def observe(self, batch: Batch, effects: Effects) -> None:

@@ -63,9 +63,17 @@ class Foreign:
 class EventPosts:
     """Takes posts of events."""
 
-    def __init__(self, outgoing: Outgoing, sender: Sends, *, remembered: int = KEYS_REMEMBERED) -> None:
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        sender: Sends,
+        *,
+        limit_seconds: float = WRITE_SECONDS,
+        remembered: int = KEYS_REMEMBERED,
+    ) -> None:
         self._outgoing = outgoing
         self._sender = sender
+        self._limit = limit_seconds
         self._remembered = remembered
         self._bodies: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
@@ -89,7 +97,7 @@ class EventPosts:
             return bad
         if not self._remember(post):
             return Reused()
-        sent = await self._sender.send(records, WRITE_SECONDS)
+        sent = await self._sender.send(records, self._limit)
         return NotSent(sent.certain) if isinstance(sent, Unsent) else Accepted(ids)
 
     def _built(

@@ -72,14 +72,19 @@ class Forgotten:
     """The command id acted before, and its answer is no longer at hand."""
 
 
-Answer = Applied | Refused | Reused | Forgotten | Waiting | NotSent | NotHere
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The command id acted before, and its answer will be at hand when this worker has read the score log."""
+
+
+Answer = Applied | Refused | Reused | Forgotten | Unread | Waiting | NotSent | NotHere
 
 
 class Ledger(Protocol):
     """Where the ScoreChanged of a command is found again after a restart."""
 
-    async def of_command(self, partition: int, key: bytes, command_id: str) -> ScoreChanged | None:
-        """Return the ScoreChanged that a command of this contact caused, None when it is not at hand."""
+    async def of_command(self, partition: int, key: bytes, command_id: str) -> ScoreChanged | Literal["gone", "unread"]:
+        """Return what a command of this contact did; ``unread``: what is kept of it is not read here yet."""
         ...
 
 
@@ -161,13 +166,14 @@ class Orders:
         await wait_until_set(result.ended, self._own.limit_seconds)
         return _answer(result, command_id)
 
-    async def _repeated(self, record: SourceRecord, command: Command) -> Applied | Reused | Forgotten:
+    async def _repeated(self, record: SourceRecord, command: Command) -> Applied | Reused | Forgotten | Unread:
         """Answer for a command id that acted before this worker knew of it, from the ledger."""
         change = await self._ledger.of_command(record.partition, record.key, command.command_id)
-        if change is not None:
+        if isinstance(change, ScoreChanged):
             return Applied(change) if _is_of(change, command) else Reused()
-        # a tag given or taken before is answered like one given or taken now
-        return Forgotten() if command.kind == "adjust" else Applied(None)
+        if command.kind != "adjust":
+            return Applied(None)  # a tag given or taken before is answered like one given or taken now
+        return Forgotten() if change == "gone" else Unread()
 
     def _passed(self, key: bytes, result: CommandResult) -> bool:
         topic, partition = self._outgoing.commands, self._own.partition_of(key)

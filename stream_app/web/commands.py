@@ -14,8 +14,8 @@ from schemas.ids import rest_id, valid_id
 from schemas.outputs import ScoreChanged
 from schemas.rest import AdjustBody, Adjusted, CommandStatus, TagBody, Tagged
 from stream_app.reading.contact_writes import ContactWrites
-from stream_app.reading.contacts import NotFound, NotHere
-from stream_app.reading.orders import Applied, Forgotten, Order, Orders, Refused, Reused, command_id_of
+from stream_app.reading.contacts import NotHere
+from stream_app.reading.orders import Applied, Forgotten, Order, Orders, Refused, Reused, Unread, command_id_of
 from stream_app.reading.own_writes import NotSent, Waiting
 from stream_app.scoring.tags import valid_tag
 from stream_app.web.answers import data
@@ -100,7 +100,10 @@ async def _given(
         case Forgotten():
             detail = "This Idempotency-Key acted before; its answer is no longer at hand."
             raise Problem(409, "already_applied", detail)
-        case NotSent() | NotFound() | NotHere() as outcome:
+        case Unread():
+            detail = "This Idempotency-Key acted before; its answer is being read from the score log."
+            raise Problem(503, "answer_unread", detail, headers={"Retry-After": "1"})
+        case NotSent() | NotHere() as outcome:
             fail(outcome, location, repeatable=repeatable or idempotency_key(request) is not None)
 
 

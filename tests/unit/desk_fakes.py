@@ -11,6 +11,7 @@ from stream_app.processing.handler import ScoringHandler
 from stream_app.processing.outgoing import Outgoing
 from stream_app.reading.command_ledger import CommandLedger
 from stream_app.reading.contact_desk import ContactDesk
+from stream_app.reading.orders import Ledger
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook
 from tests.scoring_kit import COMMANDS, CONTACTS, CROSSINGS, DEAD, ENGAGEMENT, SCORES, T0, FakeRecord, OneRulebook
@@ -19,19 +20,22 @@ from tests.scoring_kit import COMMANDS, CONTACTS, CROSSINGS, DEAD, ENGAGEMENT, S
 class EngineSender:
     """A Sends over the real handler; a test can make Kafka silent, or hold back what was acknowledged."""
 
-    def __init__(self, partitions: Any, recent: RecentAwards, book: Rulebook = EMPTY_RULEBOOK) -> None:
+    def __init__(
+        self, partitions: Any, recent: RecentAwards, book: Rulebook = EMPTY_RULEBOOK, *, limit_seconds: float = 0.05
+    ) -> None:
         self.partitions = partitions
         self.recent = recent
         self.unsent: Unsent | None = None
         self.held: list[tuple[SourceRecord, int]] | None = None
         self.sent: list[SourceRecord] = []
+        self.others_first = False  # another client sends each record too, just before
         self.handler = ScoringHandler(
             partitions=partitions.partition_count, engagement=[ENGAGEMENT], rekeyed="leadstream.rekeyed",
             contacts=CONTACTS, commands=COMMANDS, score_changed=SCORES, threshold_crossed=CROSSINGS,
             dead_letters=DEAD, rulebooks=OneRulebook(book),
         )  # fmt: skip
         self.offsets: dict[tuple[str, int], int] = {}
-        self.desk = contact_desk(partitions, self, recent)
+        self.desk = contact_desk(partitions, self, recent, limit_seconds=limit_seconds)
 
     async def send(self, records: Sequence[SourceRecord], limit_seconds: float) -> list[int] | Unsent:
         if self.unsent is not None:
@@ -42,6 +46,9 @@ class EngineSender:
         """Take a record as Kafka would; apply it unless it is held back."""
         place = record.topic, record.partition
         offset = self.offsets.get(place, 0)
+        if self.others_first:
+            self.apply(record, offset, told=False)
+            offset += 1
         self.offsets[place] = offset + 1
         self.sent.append(record)
         if self.held is not None:
@@ -56,7 +63,7 @@ class EngineSender:
         for record, offset in held:
             self.apply(record, offset)
 
-    def apply(self, record: SourceRecord, offset: int) -> None:
+    def apply(self, record: SourceRecord, offset: int, *, told: bool = True) -> None:
         """Commit a batch of one record."""
         topic, partition, key, value = record
         status, store = self.partitions.status[partition], self.partitions.stores[partition]
@@ -72,7 +79,8 @@ class EngineSender:
         sources = {**status.sources, topic: offset + 1}
         self.partitions.status[partition] = replace(status, seq=batch.seq, sources=sources)
         self.recent.observe(partition, batch.seq, effects.outputs, {})
-        self.desk.observe(batch, effects)
+        if told:
+            self.desk.observe(batch, effects)
 
 
 def outgoing(partitions: int) -> Outgoing:
@@ -82,8 +90,10 @@ def outgoing(partitions: int) -> Outgoing:
     )  # fmt: skip
 
 
-def contact_desk(partitions: Any, sender: Any, recent: RecentAwards) -> ContactDesk:
-    ledger = CommandLedger(partitions, recent)
+def contact_desk(
+    partitions: Any, sender: Any, recent: RecentAwards, *, limit_seconds: float = 0.05, ledger: Ledger | None = None
+) -> ContactDesk:
     return ContactDesk(
-        partitions, outgoing(partitions.partition_count), sender, ledger, score_changed=SCORES, dead_letters=DEAD
-    )
+        partitions, outgoing(partitions.partition_count), sender, ledger or CommandLedger(partitions, recent),
+        score_changed=SCORES, dead_letters=DEAD, limit_seconds=limit_seconds,
+    )  # fmt: skip
