@@ -27,6 +27,8 @@ from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed
 from stream_app.reading.owners import Owners
 from stream_app.reading.recent_awards import RecentAwards
+from stream_app.reading.score_log import ScoreLog
+from stream_app.reading.score_log_follower import ScoreLogFollower
 from stream_app.settings import Settings, SettingsError, declared_topics, kafka_client_arguments, variable_of
 from stream_app.web import editing, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
@@ -35,6 +37,7 @@ from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
 from stream_app.web.metrics import ForwardedCollector, create_registry
 from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
+from stream_app.web.score_log_metrics import ScoreLogCollector
 from stream_app.web.server import WebServer
 
 DEAD_LETTER_BATCH_BYTES = 4_000_000
@@ -65,7 +68,7 @@ class Announcing:
     def committed(self, batch: Batch, effects: Effects) -> None:
         """Pass a committed batch on to those who show it."""
         self._handler.committed(batch, effects)
-        self._recent.observe(batch.partition, batch.seq, effects.outputs)
+        self._recent.observe(batch.partition, batch.seq, effects.outputs, effects.ends)
 
 
 class FollowConfig(Service):
@@ -101,6 +104,22 @@ class FollowKeys(Service):
         await self._follower.stop()
 
 
+class FollowScoreLog(Service):
+    """Keeps the score logs of this worker's partitions; nothing waits for it."""
+
+    def __init__(self, follower: ScoreLogFollower) -> None:
+        super().__init__()
+        self._follower = follower
+
+    async def on_start(self) -> None:
+        """Follow."""
+        await self._follower.start()
+
+    async def on_stop(self) -> None:
+        """End following and close the logs."""
+        await self._follower.stop()
+
+
 class LeadstreamApp(ExactlyOnceApp):
     """The application with what starts beside it: ``web`` before the broker answers, the others after."""
 
@@ -109,6 +128,7 @@ class LeadstreamApp(ExactlyOnceApp):
     follower: ConfigFollower
     keys: FollowKeys
     api_keys: ApiKeyFollower
+    score_log: FollowScoreLog
 
     def why_not(self) -> str | None:
         """Return why this worker cannot do its work, None when it can (``/ready``)."""
@@ -145,7 +165,11 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     app.follower, app.config = follower, FollowConfig(follower)
     app.api_keys = ApiKeyFollower(settings)
     app.keys = FollowKeys(app.api_keys)
-    app.web_view = _web(settings, app, recent, follower)
+    log = ScoreLog(recent, settings.data_dir / "log" / settings.app_id, settings.score_changed_days)
+    app.score_log = FollowScoreLog(
+        ScoreLogFollower(client, topics.score_changed.name, app.partitions, recent, log)
+    )  # fmt: skip
+    app.web_view = _web(settings, app, log, follower)
     return app
 
 
@@ -213,13 +237,11 @@ def _credentials(client: dict[str, Any]) -> dict[str, Any]:
     return {"broker_credentials": sasl}
 
 
-def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower: ConfigFollower) -> WebServer:
+def _web(settings: Settings, app: LeadstreamApp, log: ScoreLog, follower: ConfigFollower) -> WebServer:
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
     shown = {topics.score_changed.name: "score-changed", topics.threshold_crossed.name: "threshold-crossed"}
     live = Live(lambda: KafkaFeed(client, list(shown), settings.partitions), shown, settings.partitions)
-    queries = ContactQueries(
-        app.partitions, recent, rule_name=lambda org, rule: follower.current().rule_name(org, rule)
-    )
+    queries = ContactQueries(app.partitions, log, rule_name=lambda org, rule: follower.current().rule_name(org, rule))
     owners, peers = Owners(app, app.partitions.sources, settings.partitions, settings.advertised_url), Peers()
     fires = FireCounts(FireTotals(app.partitions), lambda org: follower.current().org(org).rules)
     editor = Editor(partial(ConfigSession.open, settings), follower, lambda: time.time_ns() // 1_000_000)
@@ -231,7 +253,7 @@ def _web(settings: Settings, app: LeadstreamApp, recent: RecentAwards, follower:
             editing.EDITS: editor,
             probes.PARTITIONS: app.partitions,
             probes.READY: probes.Ready(app),
-            probes.REGISTRY: create_registry(app.partitions, ForwardedCollector(peers.results)),
+            probes.REGISTRY: create_registry(app.partitions, ForwardedCollector(peers.results), ScoreLogCollector(log)),
             scores.CONTACTS: queries,
             stream.LIVE: live,
             OWNERS: owners,

@@ -46,6 +46,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
         TopicsChecked(settings),
         app.keys,
         app.config,
+        app.score_log,
         OwnUrl(app, settings),
         WhenReady(app, lambda: announce(settings, app.web_view.url) if announce else None),
         *(make(app) for make in also),

@@ -2,7 +2,7 @@
 
 Laws: only committed state is shown (promise 3); an answer is a value: ContactScore, NotFound or NotHere.
 ``earlier`` is what the state says minus the rows shown, so score log and state always add up (S2, D18).
-Reads ``Committed`` and RecentAwards; writes nothing.
+Reads ``Committed`` and an AwardLog; writes nothing.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from stream_app.delivery.handler import Committed
 from stream_app.delivery.status import PartitionStatus, PartitionsView
 from stream_app.processing.placement import partition_of
 from stream_app.processing.sections import decode_facts
-from stream_app.reading.recent_awards import AwardRow, RecentAwards
+from stream_app.reading.award_rows import Asked, AwardLog, AwardRow, KnownRows
 
 RuleName = Callable[[str, int], str | None]
 
@@ -41,8 +41,8 @@ class LogRow:
 class ContactScore:
     """One profile's score of one contact; ``logs`` newest first.
 
-    ``awards`` and ``points`` are the number and sum of all awards ever logged, ``earlier_*`` those not in ``logs``;
-    ``complete`` tells whether every award's row is still known here.
+    ``awards`` and ``points`` are the number and sum of all awards ever logged, ``earlier_*`` of those older than
+    ``logs``; ``complete`` tells whether all rows that are still kept can be read here, in later pages too.
     """
 
     contact_id: str
@@ -77,21 +77,22 @@ class NotHere:
 class ContactQueries:
     """Reads of single contacts; ``rule_name`` gives a rule's live name, None when it was deleted (D16)."""
 
-    def __init__(self, partitions: PartitionsView, recent: RecentAwards, *, rule_name: RuleName | None = None) -> None:
+    def __init__(self, partitions: PartitionsView, log: AwardLog, *, rule_name: RuleName | None = None) -> None:
         self._partitions = partitions
-        self._recent = recent
+        self._log = log
         self._rule_name = rule_name
 
-    def score(
-        self, org_id: str, contact_id: str, *, profile_id: str = DEFAULT_PROFILE, limit: int = 20
-    ) -> ContactScore | NotFound | NotHere:
-        """Return a contact's score in one profile with at most ``limit`` log rows."""
+    async def score(
+        self, org_id: str, contact_id: str, *, profile_id: str = DEFAULT_PROFILE, limit: int = 20,
+        before: int | None = None,
+    ) -> ContactScore | NotFound | NotHere:  # fmt: skip
+        """Return a contact's score in one profile with at most ``limit`` log rows, of those before a log id."""
         key = contact_key(org_id, contact_id)
         partition = partition_of(key, self._partitions.partition_count)
         status = next((s for s in self._partitions.statuses() if s.partition == partition), None)
         committed = self._partitions.committed(partition)
         if committed is None or status is None:
-            return _not_here(partition, status)
+            return not_here(partition, status)
         stored = committed.get(key + SEPARATOR + CORE)
         if stored is None:
             return NotFound("contact")
@@ -99,9 +100,11 @@ class ContactQueries:
         profile = core.profiles.get(profile_id)
         if profile is None and profile_id != DEFAULT_PROFILE:
             return NotFound("profile")
-        rows = self._recent.newest(partition, status.seq, key, core.log_id)
-        known = [self._row(org_id, row) for row in rows if row.profile_id == profile_id]
-        return _contact_score(contact_id, profile_id, profile or ProfileState(), _email(committed, key), known, limit)
+        email, asked = _email(committed, key), Asked(profile_id, limit, before)  # all of the state before any await
+        known = await self._log.rows(partition, status.seq, key, core.log_id, asked)
+        shown = [row for row in known.rows if asked.wants(row)][:limit]
+        logs = [self._row(org_id, row) for row in shown]
+        return _contact_score(contact_id, profile_id, profile or ProfileState(), email, known, logs)
 
     def _row(self, org_id: str, row: AwardRow) -> LogRow:
         award = row.award
@@ -113,9 +116,10 @@ class ContactQueries:
 
 
 def _contact_score(
-    contact_id: str, profile_id: str, profile: ProfileState, email: str | None, known: list[LogRow], limit: int
+    contact_id: str, profile_id: str, profile: ProfileState, email: str | None, known: KnownRows, logs: list[LogRow]
 ) -> ContactScore:
-    shown = known[:limit]
+    oldest = logs[-1].log_id if logs else 0
+    told = [row.award.points for row in known.rows if row.profile_id == profile_id and row.award.log_id >= oldest]
     return ContactScore(
         contact_id=contact_id,
         profile_id=profile_id,
@@ -124,10 +128,10 @@ def _contact_score(
         version=profile.version,
         awards=profile.awards,
         points=profile.total,
-        logs=shown,
-        earlier_count=profile.awards - len(shown),
-        earlier_points=profile.total - sum(row.points for row in shown),
-        complete=len(known) >= profile.awards,
+        logs=logs,
+        earlier_count=profile.awards - len(told),
+        earlier_points=profile.total - sum(told),
+        complete=known.complete,
     )
 
 
@@ -136,7 +140,8 @@ def _email(committed: Committed, key: bytes) -> str | None:
     return None if stored is None else decode_facts(stored).email
 
 
-def _not_here(partition: int, status: PartitionStatus | None) -> NotHere:
+def not_here(partition: int, status: PartitionStatus | None) -> NotHere:
+    """Return why a partition with this status, None when it is not held, cannot answer."""
     if status is None:
         return NotHere(partition, "elsewhere")
     return NotHere(partition, "stopped" if status.phase == "stopped" else "restoring", status.why)

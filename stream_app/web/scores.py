@@ -8,44 +8,37 @@ from typing import Any, Final
 from aiohttp import web
 
 from schemas.authored import DEFAULT_PROFILE
-from schemas.ids import rest_id, valid_id
-from stream_app.reading.contacts import ContactQueries, ContactScore, LogRow, NotFound, NotHere
+from schemas.ids import rest_id
+from stream_app.reading.contacts import ContactQueries, ContactScore, LogRow
 from stream_app.web.answers import data, integer_parameter
 from stream_app.web.authentication import org_of
-from stream_app.web.problems import FieldError, Problem
+from stream_app.web.outcomes import contact_of, fail
 from stream_app.web.route import Parameter, Route
 
 CONTACTS: Final = web.AppKey("contacts", ContactQueries)
 MAX_ROWS: Final = 100
 ROWS: Final = 20
-RETRY_AFTER: Final = {"restoring": "1", "stopped": "30", "elsewhere": "2"}
-WHY: Final = {
-    "restoring": "Partition {p} is being restored on this worker.",
-    "stopped": "Partition {p} has stopped on this worker and needs an operator.",
-    "elsewhere": "Partition {p} is held by another worker.",
-}
+MAX_LOG_ID: Final = 999_999_999
 
 
 async def get_score(request: web.Request) -> web.Response:
     """Answer one contact's score and log."""
-    org_id, contact_id = org_of(request), request.match_info["id"]
-    if not valid_id(contact_id):
-        error = FieldError("/id", "invalid_id", "an id is 1-128 characters without control characters")
-        raise Problem(400, "invalid_id", "The contact id is not one.", errors=[error])
-    answer = request.app[CONTACTS].score(
+    org_id, contact_id = org_of(request), contact_of(request)
+    answer = await request.app[CONTACTS].score(
         org_id,
         contact_id,
         profile_id=request.query.get("profileId", DEFAULT_PROFILE),
         limit=integer_parameter(request, "limit", default=ROWS, low=1, high=MAX_ROWS),
+        before=_before(request),
     )
-    match answer:
-        case ContactScore():
-            return data(score_body(answer))
-        case NotFound(what):
-            raise Problem(404, f"{what}_not_found", f"There is no such {what}.")
-        case NotHere(partition, reason):
-            headers = {"Retry-After": RETRY_AFTER[reason]}
-            raise Problem(503, f"partition_{reason}", WHY[reason].format(p=partition), headers=headers)
+    return data(score_body(answer)) if isinstance(answer, ContactScore) else fail(answer, "", repeatable=True)
+
+
+def _before(request: web.Request) -> int | None:
+    given = request.query.get("before")
+    if given is None:
+        return None
+    return integer_parameter(request, "before", default=1, low=1, high=MAX_LOG_ID)
 
 
 def score_body(score: ContactScore) -> dict[str, Any]:
@@ -80,6 +73,10 @@ ROUTES: Final = (
         statuses=(200, 404, 503), summary="One contact's score with its newest awards",
         query=(
             Parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ROWS, "default": ROWS}),
+            Parameter(
+                "before", {"type": "integer", "minimum": 1, "maximum": MAX_LOG_ID},
+                "Only rows with a smaller log id: the id of the last row of the page before",
+            ),
             Parameter("profileId", {"type": "string", "default": DEFAULT_PROFILE}),
         ),
     ),

@@ -217,7 +217,7 @@ async def test_contact_opens_with_its_log_by_keyboard(browser: Browser) -> None:
         said = [change("42", n, points=5 * n, before=40, log_id=n + 7) for n in (1, 2, 3)]
         partition = world.partitions.put("42", core(awards=10, total=70), facts("jane@example.com"))
         outputs = [(contact_key("1", "42"), msgspec.json.encode(s), []) for s in said]
-        world.recent.observe(partition, 5, {SCORES: outputs})
+        world.recent.observe(partition, 5, {SCORES: outputs}, {})
         for one in said:
             world.log.send(one)
         await sign_in(page, str(client.make_url("")))

@@ -22,9 +22,8 @@ BEYOND = (
 async def test_score_is_pushmails_and_then_ours(prefix: str) -> None:
     world = World()
     partition = world.partitions.put("42", core(awards=10, total=45), facts("jane@example.com"))
-    world.recent.observe(
-        partition, 5, {SCORES: [(contact_key("1", "42"), msgspec.json.encode(change("42", 10, before=40)), [])]}
-    )
+    outputs = [(contact_key("1", "42"), msgspec.json.encode(change("42", 10, before=40)), [])]
+    world.recent.observe(partition, 5, {SCORES: outputs}, {})
     async with serving(world) as client:
         answer = await client.get(f"{prefix}/contacts/42/score?limit=1", headers=bearer())
         assert (answer.status, answer.content_type) == (200, "application/json")

@@ -1,5 +1,7 @@
 """One contact's score from committed state, and what its log says."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -26,11 +28,11 @@ class Reads:
         self.partition = partition_of(KEY, self.view.partition_count)
 
     def batch(self, seq: int, *outputs: Output) -> None:
-        self.recent.observe(self.partition, seq, {SCORES: outputs})
+        self.recent.observe(self.partition, seq, {SCORES: outputs}, {})
         self.view.status[self.partition] = PartitionStatus(self.partition, "running", seq=seq)
 
     def score(self, **options: int | str) -> ContactScore:
-        answer = self.queries.score("1", "42", **options)  # type: ignore[arg-type]  # options of score
+        answer = asyncio.run(self.queries.score("1", "42", **options))  # type: ignore[arg-type]  # options of score
         assert isinstance(answer, ContactScore)
         return answer
 
@@ -120,10 +122,10 @@ def test_logs_are_of_the_asked_profile(reads: Reads) -> None:
 
 
 def test_unknown_contact_and_profile_are_not_found(reads: Reads) -> None:
-    assert reads.queries.score("1", "42") == NotFound("contact")
+    assert asyncio.run(reads.queries.score("1", "42")) == NotFound("contact")
     reads.view.put("42", core(awards=1, total=5))
-    assert reads.queries.score("2", "42") == NotFound("contact")
-    assert reads.queries.score("1", "42", profile_id="fit") == NotFound("profile")
+    assert asyncio.run(reads.queries.score("2", "42")) == NotFound("contact")
+    assert asyncio.run(reads.queries.score("1", "42", profile_id="fit")) == NotFound("profile")
 
 
 def test_known_contact_without_a_default_score_has_zero(reads: Reads) -> None:
@@ -138,10 +140,10 @@ def test_known_contact_without_a_default_score_has_zero(reads: Reads) -> None:
 def test_partition_that_does_not_run_answers_not_here(reads: Reads, status: str, reason: str) -> None:
     del reads.view.stores[reads.partition]
     reads.view.status[reads.partition] = PartitionStatus(reads.partition, status, why="because")  # type: ignore[arg-type]  # literal by parametrize
-    answer = reads.queries.score("1", "42")
+    answer = asyncio.run(reads.queries.score("1", "42"))
     assert answer == NotHere(reads.partition, reason, "because")  # type: ignore[arg-type]  # literal by parametrize
 
 
 def test_partition_of_another_worker_answers_not_here(reads: Reads) -> None:
     del reads.view.stores[reads.partition], reads.view.status[reads.partition]
-    assert reads.queries.score("1", "42") == NotHere(reads.partition, "elsewhere")
+    assert asyncio.run(reads.queries.score("1", "42")) == NotHere(reads.partition, "elsewhere")

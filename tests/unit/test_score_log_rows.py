@@ -1,0 +1,173 @@
+"""Which rows of a contact's log may be shown, and what the local log keeps of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.outputs import Award, ScoreChanged
+from stream_app.reading import award_rows
+from stream_app.reading.award_rows import Asked, Run
+from stream_app.reading.recent_awards import Frontier, RecentAwards
+from stream_app.reading.score_log_store import MARK_KEY, LogBroken, LogLocked, LogRecord, LogStore, Mark, shared_cache
+from tests.unit.web_fakes import SCORES, change
+
+ALL = Asked("default", 10_000)
+KEY = b"1:42"
+MARK = Mark(7, b"digest")
+
+
+def ids(run: Run) -> list[int]:
+    return [row.award.log_id for row in run.rows]
+
+
+def paid(profile_id: str, *log_ids: int) -> ScoreChanged:
+    awards = [Award(n, 1, "Opened", 5, "Rule: Opened") for n in log_ids]
+    return change("42", log_ids[-1], profile_id=profile_id, awards=awards)
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown", "broken"),
+    [
+        ([paid("default", 3), paid("default", 1, 2)], [3, 2, 1], False),
+        ([paid("default", 3), paid("default", 3), paid("default", 2), paid("default", 1)], [3, 2, 1], False),
+        ([paid("default", 3), paid("default", 1)], [3], True),
+        ([paid("default", 2), paid("default", 1)], [], True),
+        ([paid("default", 5), paid("default", 3)], [3], False),
+        ([paid("fit", 1, 3), paid("default", 2)], [3, 2, 1], False),
+    ],
+)
+def test_a_run_ends_at_the_first_hole(changes: list[ScoreChanged], shown: list[int], broken: bool) -> None:
+    run = Run(3, ALL)
+    run.extend(changes)
+    assert (ids(run), run.broken, run.reached) == (shown, broken, shown[-1:] == [1])
+
+
+def test_a_run_has_enough_when_the_page_is_there() -> None:
+    run = Run(6, Asked("default", 1, before=5))
+    for log_id, enough in ((6, False), (5, False), (4, True)):
+        run.add(paid("default", log_id))
+        assert run.enough is enough
+    run = Run(2, Asked("fit", 1))
+    run.add(paid("default", 2))
+    assert not run.enough
+    run.add(paid("fit", 1))
+    assert run.enough
+
+
+def test_a_run_stops_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(award_rows, "ROWS_KEPT", 2)
+    run = Run(9, ALL)
+    run.extend([paid("default", 9), paid("default", 7, 8), paid("default", 6)])
+    assert (ids(run), run.reached, run.broken) == ([9, 8], True, False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LogStore]:
+    store = opened(tmp_path)
+    yield store
+    store.close()
+
+
+def opened(folder: Path) -> LogStore:
+    return LogStore(folder / "log", shared_cache(), 0)
+
+
+def records(first: int, last: int, key: bytes = KEY) -> list[LogRecord]:
+    return [(key, msgspec.json.encode(paid("default", n))) for n in range(first, last + 1)]
+
+
+def kept(store: LogStore, log_id: int, key: bytes = KEY) -> list[int]:
+    run = Run(log_id, ALL)
+    store.fill(key, run)
+    return ids(run)
+
+
+def test_rows_come_newest_first_and_only_of_their_contact(store: LogStore) -> None:
+    store.write([*records(1, 3), *records(1, 2, b"1:4"), *records(1, 2, b"1:421")], MARK)
+    assert kept(store, 3) == [3, 2, 1]
+    assert kept(store, 2) == [2, 1]
+    assert (kept(store, 2, b"1:4"), kept(store, 2, b"1:421"), kept(store, 1, b"1:9")) == ([2, 1], [2, 1], [])
+
+
+def test_an_erase_deletes_rows_of_this_write_and_of_earlier_ones(store: LogStore) -> None:
+    store.write([*records(1, 3), *records(1, 3, b"1:4")], MARK)
+    store.write([*records(4, 5), (KEY, None)], MARK)
+    assert (kept(store, 5), kept(store, 3, b"1:4")) == ([], [3, 2, 1])
+    store.write([*records(1, 2), (KEY, None), *records(1, 1)], MARK)
+    assert kept(store, 1) == [1]
+    assert kept(store, 2) == []
+
+
+def test_a_first_award_begins_the_log_anew(store: LogStore) -> None:
+    store.write(records(1, 9), MARK)
+    store.write([(KEY, msgspec.json.encode(paid("default", 1, 2)))], MARK)
+    assert kept(store, 2) == [2, 1]
+    assert kept(store, 9) == []
+
+
+def test_what_is_beyond_the_bound_is_trimmed(store: LogStore) -> None:
+    store.write(records(1, 900), MARK)
+    store.write(records(901, 1400), MARK)
+    assert len(kept(store, 1400)) == 1000
+    run = Run(400, ALL)
+    assert store.fill(KEY, run) == (0, True) or min(ids(run)) > 1400 - 1000 - 128
+
+
+def test_what_is_no_change_is_not_kept(store: LogStore) -> None:
+    moved = msgspec.json.encode(change("42", 4, awards=[]))
+    store.write([*records(1, 1), (KEY, moved), (KEY, b"\xff"), (KEY, b"{}"), (KEY, b"[]")], MARK)
+    assert kept(store, 1) == [1]
+
+
+def test_a_mark_is_never_ahead_of_its_rows(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(records(1, 3), MARK)
+    broken: list[LogRecord] = [*records(4, 5), (KEY, None), *records(1, 1), (KEY, 7)]  # type: ignore[list-item]  # breaks
+    with pytest.raises(LogBroken):
+        store.write(broken, Mark(8, b"later"))
+    store.close()
+    store = opened(tmp_path)
+    assert store.mark == MARK
+    store.write([*records(4, 5), (KEY, None), *records(1, 2)], Mark(9, b"again"))  # what is not marked is written again
+    assert (store.mark, kept(store, 2)) == (Mark(9, b"again"), [2, 1])
+    store.close()
+
+
+def test_rows_without_a_mark_are_of_another_layout_and_go(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(records(1, 3), MARK)
+    store._db.delete(MARK_KEY)  # pyright: ignore[reportPrivateUsage] as a program with another layout left it
+    store.close()
+    store = opened(tmp_path)
+    assert (store.mark, kept(store, 3)) == (None, [])
+    store.close()
+
+
+def test_a_log_is_open_once(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with pytest.raises(LogLocked):
+        opened(tmp_path)
+    store.close()
+
+
+def test_the_frontier_moves_with_batches_and_is_not_known_after_an_absence() -> None:
+    recent = RecentAwards(SCORES)
+    value = msgspec.json.encode(change("42", 1))
+    recent.learn(0, 5, 100)
+    assert recent.frontier(0, 5) == Frontier(100, 100)
+    recent.observe(0, 6, {SCORES: [(KEY, value, [])]}, {SCORES: 110})
+    assert recent.frontier(0, 6) == Frontier(110, 100)
+    recent.observe(0, 7, {}, {})
+    assert (recent.frontier(0, 7), recent.frontier(0, 6)) == (Frontier(110, 100), None)
+    recent.observe(0, 8, {SCORES: [(KEY, None, [])]}, {SCORES: 120})
+    assert recent.frontier(0, 8) == Frontier(120, 120)
+    recent.learn(0, 8, 500)
+    assert recent.frontier(0, 8) == Frontier(120, 120)
+    recent.observe(0, 11, {}, {})
+    assert (recent.frontier(0, 11), recent.erased(0), recent.end(0)) == (None, None, 0)
+    recent.learn(0, 10, 130)  # asked before that batch was committed
+    assert recent.frontier(0, 11) is None
+    recent.observe(0, 12, {SCORES: [(KEY, value, [])]}, {SCORES: 150})
+    assert recent.frontier(0, 12) == Frontier(150, 150)
