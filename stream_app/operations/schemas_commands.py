@@ -1,4 +1,4 @@
-"""``leadstream schemas write | check``: JSON Schema of every message, state record and authored object, as files.
+"""``leadstream schemas write | check``: JSON Schema of every message, state record and authored object, and OpenAPI.
 
 Laws: the files under ``schemas/generated`` are what the types say, byte for byte; ``check`` fails (exit code 1) when
 one differs, is missing or is left over.  Inputs are described as senders may write them.
@@ -50,6 +50,9 @@ def documents() -> dict[str, bytes]:
     import msgspec
     from pydantic import BaseModel
 
+    from stream_app.web.documents import openapi
+    from stream_app.web.routes import ROUTES
+
     found: dict[str, bytes] = {}
     for name, model in _described().items():
         if issubclass(model, BaseModel):
@@ -57,8 +60,12 @@ def documents() -> dict[str, bytes]:
         else:
             schema = msgspec.json.schema(model)
         document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-        found[f"{name}.json"] = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-    return found
+        found[f"{name}.json"] = _file(document)
+    return found | {"openapi.json": _file(openapi(ROUTES))}
+
+
+def _file(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _described() -> dict[str, type]:

@@ -99,7 +99,10 @@ ROUTES: Final = (
         method="GET", path="/ready", handler=get_ready, scope="open", at_root=True, statuses=(200, 503),
         summary="Whether the worker can do its work, and the phase of every partition",
     ),
-    Route(method="GET", path="/metrics", handler=get_metrics, scope="read", at_root=True, summary="Prometheus metrics"),
+    Route(
+        method="GET", path="/metrics", handler=get_metrics, scope="read", at_root=True, produces="text/plain",
+        summary="Prometheus metrics",
+    ),
     Route(
         method="GET", path="/accounting", handler=get_accounting, scope="read", many=True,
         summary="Per source partition of this worker: offsets, records by outcome, gaps",

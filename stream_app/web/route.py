@@ -36,8 +36,9 @@ class Route:
     ``path`` is written without prefix for resources (``/contacts/{id}/score``), in full for those at the root.
     ``scope`` is what a key needs; ``owner`` who must answer: any worker, the one that holds the partition of contact
     ``{id}``, or the one that holds partition 0.  ``body`` and ``answer`` are the models of the JSON body and of what
-    stands in ``data``; ``many``: a list of it, with ``meta``.  ``statuses`` are the successes first, then the errors
-    beside those that every route can give.  ``idempotent``: takes an Idempotency-Key.
+    stands in ``data`` of the first status; ``many``: a list of it, with ``meta``.  ``statuses`` are the successes
+    first, then the errors beside those that every route can give.  ``idempotent``: takes an Idempotency-Key.
+    ``produces`` is the media type of a success; ``bare``: JSON without the ``data`` envelope.
     """
 
     method: Method
@@ -53,6 +54,8 @@ class Route:
     statuses: tuple[int, ...] = (200,)
     idempotent: bool = False
     at_root: bool = False
+    produces: str = "application/json"
+    bare: bool = False
 
     def addresses(self) -> tuple[str, ...]:
         """Return the addresses at which it is served."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from stream_app.settings import Settings
-from stream_app.web import fires, probes, profiles, rules, scores, stream
+from stream_app.web import documents, fires, probes, profiles, rules, scores, stream
 from stream_app.web import keys as api_keys
 from stream_app.web.authentication import MAX_BODY_BYTES, Guard, Keys
 from stream_app.web.page_files import PageFiles
@@ -21,6 +21,7 @@ from stream_app.web.route import ROUTE_TABLE, Route, RouteTable
 
 ROUTES: Final[tuple[Route, ...]] = (
     *api_keys.ROUTES,
+    *documents.ROUTES,
     *fires.ROUTES,
     *probes.ROUTES,
     *profiles.ROUTES,
@@ -44,6 +45,7 @@ def create_web(
         app[key] = part
     app[ROUTE_TABLE] = RouteTable((*PageFiles().routes(), *ROUTES))
     app[ROUTE_TABLE].register(app)
+    app[documents.DOCUMENTS] = documents.Documents(ROUTES)
     app.on_response_prepare.append(_harden)
     app.on_shutdown.append(_end_streams)
     return app

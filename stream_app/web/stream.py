@@ -85,6 +85,7 @@ def _start(request: web.Request) -> Start | None:
 ROUTES: Final = (
     Route(
         method="GET", path="/stream", handler=get_stream, scope="read", statuses=(200, 503),
+        produces=HEADERS["Content-Type"],
         summary="Changes of scores and crossings of thresholds of the org, as Server-Sent Events",
         query=(Parameter("last", {"type": "integer", "minimum": 0, "maximum": MAX_LAST}, "Begin with about so many"),),
     ),
