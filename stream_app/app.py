@@ -18,9 +18,12 @@ from stream_app.authoring.editor import Editor
 from stream_app.authoring.follower import ConfigFollower
 from stream_app.authoring.key_administration import KeyAdministration
 from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Job, Probe, Store, Work
+from stream_app.delivery.rekey import RekeyJob
+from stream_app.delivery.rekey_group import RekeyGroup
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import MemoryStore
 from stream_app.processing.handler import Rulebooks, ScoringHandler
+from stream_app.processing.rekeying import Rekeying
 from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.fires import FireTotals
 from stream_app.reading.live import Live
@@ -29,11 +32,12 @@ from stream_app.reading.owners import Owners
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.reading.score_log import ScoreLog
 from stream_app.reading.score_log_follower import ScoreLogFollower
-from stream_app.settings import Settings, SettingsError, declared_topics, kafka_client_arguments, variable_of
+from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 from stream_app.web import editing, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
+from stream_app.web.ingest_metrics import IngestCollector
 from stream_app.web.metrics import ForwardedCollector, create_registry
 from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
@@ -129,6 +133,7 @@ class LeadstreamApp(ExactlyOnceApp):
     keys: FollowKeys
     api_keys: ApiKeyFollower
     score_log: FollowScoreLog
+    ingest: RekeyGroup
 
     def why_not(self) -> str | None:
         """Return why this worker cannot do its work, None when it can (``/ready``)."""
@@ -141,15 +146,12 @@ class LeadstreamApp(ExactlyOnceApp):
         waiting = [status for status in self.partitions.statuses() if status.phase != "running"]
         if waiting:
             return "; ".join(f"partition {s.partition} is {s.phase}{': ' + s.why if s.why else ''}" for s in waiting)
-        return None
+        return self.ingest.why_not()
 
 
 def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamApp:
     """Return the application for these settings; `operations.process.run` runs it."""
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
-    if topics.unkeyed:  # better refused than never read
-        names = ", ".join(spec.name for spec in topics.unkeyed)
-        raise SettingsError(variable_of("engagement_topics"), f"sources of role any are not read yet: {names}")
     follower, recent = ConfigFollower(settings), RecentAwards(topics.score_changed.name)
     job = scoring_job(settings, Announcing(scoring_handler(settings, follower), recent), probe)
     app = LeadstreamApp(
@@ -169,6 +171,7 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     app.score_log = FollowScoreLog(
         ScoreLogFollower(client, topics.score_changed.name, app.partitions, recent, log)
     )  # fmt: skip
+    app.ingest = RekeyGroup(ingest_job(settings, probe))
     app.web_view = _web(settings, app, log, follower)
     return app
 
@@ -195,12 +198,32 @@ def scoring_job(settings: Settings, handler: Handler, probe: Probe | None = None
     )
 
 
+def ingest_job(settings: Settings, probe: Probe | None = None) -> RekeyJob:
+    """Return the job of ingest: sources of role any into ``rekeyed``, what cannot be keyed into the dead letters."""
+    topics = declared_topics(settings)
+    rekeyed, dead_letters = topics.rekeyed.name, topics.dead_letters.name
+    return RekeyJob(
+        name=f"{settings.app_id}-ingest",
+        sources=tuple(spec.name for spec in topics.unkeyed),
+        route=Rekeying(rekeyed, dead_letters, settings.partitions, settings.max_record_bytes),
+        client=kafka_client_arguments(settings),
+        start=settings.start,
+        max_batch_records=settings.max_batch_records,
+        session_timeout_seconds=settings.session_timeout_seconds,
+        heartbeat_seconds=settings.session_timeout_seconds / 6,
+        compression="lz4",
+        wide_topics={dead_letters: DEAD_LETTER_BATCH_BYTES},
+        probe=probe,
+    )
+
+
 def scoring_handler(settings: Settings, rulebooks: Rulebooks) -> ScoringHandler:
     """Return the handler that scores; `state verify` replays with the same one over the history of rulebooks."""
     topics = declared_topics(settings)
     return ScoringHandler(
         partitions=settings.partitions,
-        engagement=[*(spec.name for spec in topics.keyed), topics.rekeyed.name],
+        engagement=[spec.name for spec in topics.keyed],
+        rekeyed=topics.rekeyed.name,
         contacts=topics.contacts.name,
         commands=topics.commands.name,
         score_changed=topics.score_changed.name,
@@ -253,7 +276,9 @@ def _web(settings: Settings, app: LeadstreamApp, log: ScoreLog, follower: Config
             editing.EDITS: editor,
             probes.PARTITIONS: app.partitions,
             probes.READY: probes.Ready(app),
-            probes.REGISTRY: create_registry(app.partitions, ForwardedCollector(peers.results), ScoreLogCollector(log)),
+            probes.REGISTRY: create_registry(
+                app.partitions, ForwardedCollector(peers.results), IngestCollector(app.ingest), ScoreLogCollector(log)
+            ),
             scores.CONTACTS: queries,
             stream.LIVE: live,
             OWNERS: owners,

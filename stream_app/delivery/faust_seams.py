@@ -19,7 +19,7 @@ from faust.tables.table import Table
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream_app.delivery import aiokafka_seams
+from stream_app.delivery import aiokafka_seams, stable_offsets
 
 PROVED_WITH = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 PRIVATE_NAMES = (
@@ -30,6 +30,7 @@ PRIVATE_NAMES = (
     (faust.App, "_new_transport rebalancing"),
     (PartitionAssignor, "external_topics_metadata"),
     *aiokafka_seams.PRIVATE_NAMES,
+    *stable_offsets.PRIVATE_NAMES,
 )
 
 

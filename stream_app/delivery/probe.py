@@ -6,12 +6,13 @@ Laws: a probe never changes what delivery does; it may end the process.
 from typing import Literal, Protocol
 
 Point = Literal[
-    "idle", "opening", "restoring", "waiting", "applying", "sending", "sent", "committing", "committed", "merging"
-]
+    "idle", "opening", "restoring", "waiting", "applying", "sending", "sent", "committing", "committed", "merging",
+    "ingest sent", "ingest committing", "ingest committed",
+]  # fmt: skip
 
 
 class Probe(Protocol):
-    """Told of every phase a partition enters."""
+    """Told of every phase a partition enters, and of every point that ingest reaches in a source partition."""
 
     def reached(self, partition: int, point: Point) -> None:
         """Learn that a partition has reached a point."""

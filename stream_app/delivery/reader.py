@@ -7,7 +7,7 @@ Reads the source topics of one partition number.
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from stream_app.delivery.aiokafka_seams import (
     Take,
@@ -19,13 +19,23 @@ from stream_app.delivery.aiokafka_seams import (
     stop_consumer,
     take_buffered,
 )
-from stream_app.delivery.job import Job
+
+
+class Sources(Protocol):
+    """The part of a job that says what is read, and by which client."""
+
+    @property
+    def sources(self) -> tuple[str, ...]: ...
+    @property
+    def client(self) -> Mapping[str, Any]: ...
+    @property
+    def fetch_bytes(self) -> int: ...
 
 
 class SourceReader:
     """Reads ahead one page per source on the main loop."""
 
-    def __init__(self, job: Job, partition: int) -> None:
+    def __init__(self, job: Sources, partition: int) -> None:
         self._job = job
         self._ring = [TopicPartition(topic, partition) for topic in job.sources]
         self._next = 0

@@ -76,7 +76,8 @@ def redrive(
         letters = _chosen(settings, refs)
     else:
         letters = run_on_topics(settings, _read(settings, partitions_of(settings, ()), reason))
-    sources = [spec.name for spec in declared_topics(settings).sources]
+    topics = declared_topics(settings)
+    sources = [spec.name for spec in (*topics.sources, *topics.unkeyed)]
     refused = {letter.ref: why for letter in letters if (why := letter.refused(sources))}
     sent = [letter for letter in letters if letter.ref not in refused]
     if sent and not dry_run:

@@ -12,27 +12,30 @@ from stream_app.delivery.handler import Output
 from stream_app.operations.log_cursor import Cursor
 
 Differ = Callable[[str, bytes | None, Any, Any], None]
+Ours = Callable[[Any], bool]
 
 
 class OutputComparison:
     """One output of one partition; ``cut`` tells that its beginning is no longer retained.
 
-    ``early`` is its end before the state was read: all before it belongs to batches that are replayed.
+    ``early`` is its end before the state was read: all before it belongs to batches that are replayed; records that
+    are not ``ours`` are others', and passed over.
     """
 
-    def __init__(self, live: Cursor, early: int, cut: bool, differ: Differ) -> None:
+    def __init__(self, live: Cursor, early: int, cut: bool, differ: Differ, ours: Ours = lambda _: True) -> None:
         self.compared = 0
         self.not_retained = 0
         self._live = live
         self._early = early
         self._aligned = not cut
         self._differ = differ
+        self._ours = ours
 
     async def expect(self, outputs: Sequence[Output]) -> None:
         """Compare the next outputs of the replay."""
         for key, value, headers in outputs:
             wanted = (key, value, tuple(headers))
-            row = await self._live.peek()
+            row = await self._peek()
             found = None if row is None else (row.key, row.value, tuple(row.headers))
             if not self._aligned:
                 self._aligned = found == wanted
@@ -47,4 +50,10 @@ class OutputComparison:
     async def finish(self) -> None:
         """Take what the replay does not explain."""
         while (row := await self._live.next(self._early)) is not None:
-            self._differ(self._live.place.topic, row.key, None, (row.key, row.value, tuple(row.headers)))
+            if self._ours(row):
+                self._differ(self._live.place.topic, row.key, None, (row.key, row.value, tuple(row.headers)))
+
+    async def _peek(self) -> Any:
+        while (row := await self._live.peek()) is not None and not self._ours(row):
+            await self._live.next()
+        return row

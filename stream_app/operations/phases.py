@@ -39,7 +39,7 @@ class PhaseProbe:
 
     def reached(self, partition: int, point: Point) -> None:
         """Note the phase; die when it is the chosen one."""
-        if self._map is not None:
+        if self._map is not None and point in PHASE_BYTES:  # ingest has partitions of its own
             self._map[partition : partition + 1] = PHASE_BYTES[point]
         if point == self._point:
             self._left -= 1

@@ -23,6 +23,7 @@ from stream_app.operations.output_comparison import OutputComparison
 from stream_app.operations.shown import safe_text, shown_key, shown_state, shown_time
 from stream_app.operations.state_log import StateLog, read_state, written_since
 from stream_app.operations.verdict import Difference, OutputCount, Reach, Verdict
+from stream_app.processing.dead_letters import origin_topic
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
 
@@ -41,6 +42,7 @@ class _Verification:
     def __init__(self, settings: Settings, partition: int) -> None:
         self._settings = settings
         self._topics = declared_topics(settings)
+        self._sources = {spec.name for spec in self._topics.sources}
         self._client = kafka_client_arguments(settings)
         self._partition = partition
         self._verdict = Verdict(partition)
@@ -147,7 +149,14 @@ class _Verification:
         begin, end = await starts(self._client, early), await settled_ends(self._client, early)
         for place, before in early.items():
             live = await self._open(stack, place, begin[place], end[place])
-            self._outputs[place.topic] = OutputComparison(live, before, begin[place] > 0, self._output_differs)
+            self._outputs[place.topic] = OutputComparison(
+                live, before, begin[place] > 0, self._output_differs, self._is_ours
+            )
+
+    def _is_ours(self, row: Any) -> bool:
+        """Tell whether a batch of the partition wrote a record: dead letters of other topics are ingest's."""
+        topic = origin_topic(row.headers)
+        return topic is None or topic in self._sources
 
     # ------------------------------------------------------------------ comparing
     async def _finish_outputs(self) -> None:

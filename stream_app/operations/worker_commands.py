@@ -46,6 +46,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
         TopicsChecked(settings),
         app.keys,
         app.config,
+        app.ingest,
         app.score_log,
         OwnUrl(app, settings),
         WhenReady(app, lambda: announce(settings, app.web_view.url) if announce else None),

@@ -2,7 +2,8 @@
 
 Laws: reasons are checked in this order: too_large, not_json, invalid_event (for commands unknown_command, then
 invalid_command, stand in its place), missing_key, key_mismatch, wrong_partition, too_late.  Unknown fields are ignored,
-but what is in them must be JSON within the limits.  Bad data never raises.
+but what is in them must be JSON within the limits.  Bad data never raises.  The time of a record of ``rekeyed`` is that
+of its origin: an absent ``occurredAt`` and the limits of its age are about when the event was sent, not re-keyed.
 The fast path is one exact decode; whatever it refuses is read again by the tolerant path, which has the last word.
 """
 
@@ -24,8 +25,9 @@ from schemas.events import (
     valid_type,
 )  # fmt: skip
 from schemas.ids import contact_key, split_contact_key, text_id, text_org
+from schemas.ingest import ORIGIN_TIMESTAMP
 from schemas.times import DAY_MS, parse_time, time_of
-from stream_app.delivery.handler import Record
+from stream_app.delivery.handler import Headers, Record
 from stream_app.processing.command_codec import read_command
 from stream_app.processing.json_reader import (
     MAX_DEPTH,
@@ -71,9 +73,9 @@ class Codec:
         self._max_lateness_ms = None if max_lateness_days is None else max_lateness_days * DAY_MS
 
     def event(  # noqa: PLR0911 - a return per closed reason
-        self, record: Record, partition: int, known: Known | None
+        self, record: Record, partition: int, known: Known | None, timestamp: int | None = None
     ) -> EngagementEvent | Rejected:
-        """Read an engagement event; ``known`` is what is known of the record's key."""
+        """Read an event; ``known`` is what is known of the record's key, ``timestamp`` its time where not its own."""
         value = record.value
         if value is None:
             return NULL_VALUE
@@ -89,18 +91,23 @@ class Codec:
         if len(value) >= SHALLOW_BYTES and too_deep(value):
             return TOO_DEEP
         # INVARIANT: known_contact_is_in_its_partition; its ids were checked too
+        sent_at = record.timestamp if timestamp is None else timestamp
         checked = known is not None and wire.contact_id == known.contact_id and wire.org_id == known.org_id
         try:
-            event = _event(wire, record.timestamp, checked)
+            event = _event(wire, sent_at, checked)
         except ValueError as error:
             return Rejected("invalid_event", str(error))
         if not checked:
             misplaced = self._misplaced(record.key, event.org_id, event.contact_id, partition)
             if misplaced is not None:
                 return misplaced
-        if self._max_lateness_ms is not None and event.occurred_at < record.timestamp - self._max_lateness_ms:
+        if self._max_lateness_ms is not None and event.occurred_at < sent_at - self._max_lateness_ms:
             return TOO_LATE
         return event
+
+    def rekeyed(self, record: Record, partition: int, known: Known | None) -> EngagementEvent | Rejected:
+        """Read an engagement event of ``rekeyed``."""
+        return self.event(record, partition, known, _origin_timestamp(record.headers))
 
     def attributes(self, record: Record, partition: int, known: Known | None) -> ContactAttributes | Erase | Rejected:
         """Read new attributes, or the order to erase: a null value."""
@@ -170,6 +177,15 @@ def _event(wire: EngagementEventWire, timestamp: int, checked: bool) -> Engageme
         cast("str", org_id), cast("str", contact_id), event_type, None if event_id is None else text_id(event_id),
         None if site_id is None else _site(site_id), occurred_at, wire.properties or {},
     )  # fmt: skip
+
+
+def _origin_timestamp(headers: Headers) -> int | None:
+    """Return the CreateTime of the record that was re-keyed; None when no header says it, or none that is a time."""
+    for name, value in reversed(headers):
+        if name == ORIGIN_TIMESTAMP:
+            text = value or b""
+            return int(text) if text.removeprefix(b"-").isdigit() and len(text) < 19 else None
+    return None
 
 
 @lru_cache(maxsize=1024)

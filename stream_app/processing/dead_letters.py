@@ -37,6 +37,12 @@ def dead_letter(topic: str, partition: int, record: Record, rejected: Rejected) 
     return record.key, value, headers
 
 
+def origin_topic(headers: Headers) -> str | None:
+    """Return the topic whose record a dead letter was, None when it does not say."""
+    topics = [topic for name, topic in headers if name == f"{ERRORS}topic"]
+    return topics[-1].decode() if topics and topics[-1] else None
+
+
 def redrives(headers: Headers) -> int:
     """Return how often a record was redriven: the last such header, 0 when there is none or it is no number."""
     counts = [count for name, count in headers if name == REDRIVE_COUNT]

@@ -32,11 +32,14 @@ class ScoringHandler:
 
     def __init__(  # noqa: PLR0913 - names of topics and settings, by keyword only
         self, *, partitions: int, engagement: Iterable[str], contacts: str, commands: str, score_changed: str,
-        threshold_crossed: str, dead_letters: str, rulebooks: Rulebooks, dedupe_ids: int = 256,
-        max_record_bytes: int = 262_144, max_lateness_days: int | None = None, headers: HeaderStyle = "minimal",
+        threshold_crossed: str, dead_letters: str, rulebooks: Rulebooks, rekeyed: str | None = None,
+        dedupe_ids: int = 256, max_record_bytes: int = 262_144, max_lateness_days: int | None = None,
+        headers: HeaderStyle = "minimal",
     ) -> None:  # fmt: skip
         roles: dict[str, Role] = dict.fromkeys(engagement, "engagement")
         roles.update({contacts: "contacts", commands: "commands"})
+        if rekeyed is not None:
+            roles[rekeyed] = "rekeyed"
         codec = Codec(partitions, max_record_bytes, max_lateness_days)
         self._plan = Plan(codec, roles, score_changed, threshold_crossed, dead_letters, dedupe_ids, headers)
         self._rulebooks = rulebooks

@@ -4,6 +4,7 @@ Laws: another client than the engine's; nothing is subscribed or committed; the 
 and a log whose stable end stays below its end after the wait (an open transaction) is said in ``unstable``.
 """
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,9 +57,17 @@ class Logs:
     def inputs(self, name: str, partition: int) -> list[Record]:
         topic = self.topic(name)
         return [
-            Record(SOURCE_ROLES[name], topic, partition, e.offset, e.timestamp, e.key, e.value, e.headers)
+            Record(SOURCE_ROLES[name], topic, partition, e.offset, sent_at(name, e), e.key, e.value, e.headers)
             for e in self.of(topic, partition)
         ]
+
+
+def sent_at(name: str, entry: Entry) -> int:
+    """The time of a record; of a re-keyed one that of its origin, where a header says it."""
+    said = [value or b"" for header, value in entry.headers if header == "leadstream-origin-timestamp"]
+    if name == "rekeyed" and said and re.fullmatch(rb"-?[0-9]{1,18}", said[-1]):
+        return int(said[-1])
+    return entry.timestamp
 
 
 def read_logs(bootstrap: str, prefix: str, app_id: str, partitions: int) -> Logs:
