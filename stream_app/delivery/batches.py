@@ -132,14 +132,15 @@ class Batches:
 
     async def _feed(self, work: Work, batch: Batch, take: Take) -> tuple[int, int]:
         """Apply a take in slices with a breath between; return (records, newest timestamp)."""
-        fed, records = (0, 0), list(take.records())
+        fed = (0, 0)
         try:
-            for so_far in steps.feed(work, take.topic, self._partition, iter(records), self._job.slice_records):
+            for so_far in steps.feed(work, take.topic, self._partition, take.records(), self._job.slice_records):
                 fed = so_far
                 await asyncio.sleep(0)
         except HandlerFailed:
             again = self._job.handler.begin(batch, self._store)  # one by one, to name the record
-            for _ in steps.feed(again, take.topic, self._partition, iter(records), 1):
+            records = iter(await self._reader.read_again(take))
+            for _ in steps.feed(again, take.topic, self._partition, records, 1):
                 await asyncio.sleep(0)
             raise
         return fed

@@ -67,6 +67,20 @@ class SourceReader:
                 return take
         return None
 
+    async def read_again(self, take: Take) -> list[Any]:
+        """Return the records of a take, whose batches can be walked only once; the reader is of no use afterwards."""
+        source, at = TopicPartition(take.topic, self._ring[0].partition), take.start
+        records: list[Any] = []
+        self._consumer.seek(source, at)
+        while at < take.end:
+            more = take_buffered(self._consumer, source, take.end - at)
+            if more is None:
+                await self.wait(1.0)
+                continue
+            records += [record for record in more.records() if record.offset < take.end]
+            at = more.end
+        return records
+
     async def wait(self, timeout_seconds: float) -> None:
         """Wait until something may be taken, `wake` is called, or time is up."""
         if self._woken or self._consumer is None:
