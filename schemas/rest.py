@@ -222,7 +222,7 @@ def _nothing_required(schema: dict[str, Any]) -> None:
 class RuleCreate(RuleBody):
     """``POST /scoring/rules``."""
 
-    site_id: KeySite | None = None  # pyright: ignore[reportIncompatibleVariableOverride] what REST takes beside text
+    site_id: Int64 | SiteId | None = None  # pyright: ignore[reportIncompatibleVariableOverride] REST takes both
 
 
 class RuleUpdate(RuleCreate):
