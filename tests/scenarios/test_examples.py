@@ -8,19 +8,22 @@ import yaml
 
 from schemas.events import Erase
 from schemas.outputs import ScoreChanged, ThresholdCrossed
+from schemas.times import parse_time
 from stream_app.scoring.decide import Input
 from stream_app.scoring.rulebook import ConfigRecord, fold
 from tests.scoring_kit import T0, Fold, command, event, rule_record, rulebook
 
 BOOK: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "examples.yaml").read_text())
 ORDERS = {"adjust": "amount", "set": "amount", "tag": "tag", "untag": "tag", "reset": None}
-STEP_KEYS = {*"event with id times score crossed pays rules erase fire_triggers".split(), *ORDERS}
+STEP_KEYS = {*"event with id at times score crossed pays rules erase fire_triggers".split(), *ORDERS}
 
 
 def rules_of(scenario: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"id": number, "name": rule["name"], "eventType": rule["type"], "points": rule["points"],
-         "maxPerContact": rule.get("max"), "eventFilter": rule.get("when")}
+         "maxPerContact": rule.get("max"), "eventFilter": rule.get("when"), "repeatable": rule.get("repeatable", True),
+         "oncePer": rule.get("once_per"), "items": rule.get("items"),
+         "publishUp": rule.get("up"), "publishDown": rule.get("down")}
         for number, rule in enumerate(BOOK["rule_sets"][scenario["rule_set"]], 1)
     ]  # fmt: skip
 
@@ -39,13 +42,14 @@ def change_rules(played: Fold, rules: list[dict[str, Any]], order: str) -> None:
 
 
 def input_of(step: dict[str, Any], name: str) -> Input:
+    at = parse_time(step["at"]) if "at" in step else T0
     if "event" in step:
-        return event(step["event"], name, **step.get("with", {}))
+        return event(step["event"], name, at, **step.get("with", {}))
     if "erase" in step:
         return Erase("1", "42", T0)
     kind = next(kind for kind in ORDERS if kind in step)
     field = ORDERS[kind]
-    fields = {field: step[kind]} if field else {}
+    fields = {"at": at} | ({field: step[kind]} if field else {})
     return command(kind, name, fire_triggers=step.get("fire_triggers", False), **fields)
 
 
