@@ -20,6 +20,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery import aiokafka_seams, stable_offsets
+from stream_app.delivery.heartbeats import PRIVATE_NAMES as HEARTBEAT_NAMES
+from stream_app.delivery.heartbeats import Heartbeats
 
 PROVED_WITH = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 PRIVATE_NAMES = (
@@ -29,6 +31,7 @@ PRIVATE_NAMES = (
     (Table, "_new_store on_key_set on_key_del"),
     (faust.App, "_new_transport rebalancing"),
     (PartitionAssignor, "external_topics_metadata"),
+    *HEARTBEAT_NAMES,
     *aiokafka_seams.PRIVATE_NAMES,
     *stable_offsets.PRIVATE_NAMES,
 )
@@ -52,8 +55,9 @@ class MembershipConsumer(driver.Consumer):
         return tp.topic in self.app.partitions.sources
 
     async def pause_ours(self) -> None:
-        """Pause our topics in Faust's consumer thread."""
+        """Pause our topics in Faust's consumer thread; called after each assignment."""
         consumer = self._thread._ensure_consumer()
+        self.app.heartbeats.joined(consumer._coordinator)
 
         async def pause() -> None:
             for tp in consumer.assignment():
@@ -169,10 +173,11 @@ class SeamedApp(faust.App):
             name, TableManager=CommittedTableManager, Table=CommittedTable, table_standby_replicas=0,
             topic_disable_leader=True, topic_allow_declare=False, env_prefix="FAUST_", web_enabled=False, **settings,
         )  # fmt: skip
+        self.heartbeats = Heartbeats(self.conf.broker_session_timeout)
 
     def members(self) -> Mapping[str, Mapping[str, Sequence[int]]] | None:
-        """Return what the newest assignment gave to whom, by URL and topic; None while it does not stand here."""
-        if self.rebalancing or not self.partitions.settled:
+        """Return what the newest assignment gave to whom, by URL and topic; None unless it surely stands."""
+        if self.rebalancing or not self.partitions.settled or not self.heartbeats.in_session():
             return None
         assignor: Any = self.assignor  # the method is the class's, not the interface's
         return assignor.external_topics_metadata()
