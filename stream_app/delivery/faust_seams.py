@@ -182,12 +182,5 @@ class SeamedApp(faust.App):
         assignor: Any = self.assignor  # the method is the class's, not the interface's
         return assignor.external_topics_metadata()
 
-    def members(self) -> Mapping[str, Mapping[str, Sequence[int]]] | None:
-        """Return what the newest assignment gave to whom, by URL and topic; None while it does not stand here."""
-        if self.rebalancing or not self.partitions.settled:
-            return None
-        assignor: Any = self.assignor  # the method is the class's, not the interface's
-        return assignor.external_topics_metadata()
-
     def _new_transport(self) -> MembershipTransport:
         return MembershipTransport(self.conf.broker_consumer, self)
