@@ -104,6 +104,7 @@ class RekeyPartition:
         await asyncio.wait_for(producer.start(), job.transaction_timeout_ms / 1000)
         position = await find_position(job, self.source)
         if position.fresh:  # where it started is decided once
+            log.warning("ingest of %s: no committed offset: a first start, at %d", self._name, position.offset)
             position = await self._commit({}, position.offset, position.progress)
         await self._reader.start({self.source.topic: position.offset})
         self._position, self._read_to = position, position.offset
