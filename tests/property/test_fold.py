@@ -19,6 +19,7 @@ RULES: list[dict[str, Any]] = [
     {"id": 3, "eventType": "email_click", "points": 15, "maxPerContact": 2, "eventFilter": {"url": ["a", "b"]}},
     {"id": 4, "eventType": "tag_added", "points": -30, "maxPerContact": 4, "eventFilter": {"tagName": "vip"}},
     {"id": 5, "eventType": "manual", "points": 1, "maxPerContact": 2},
+    {"id": 7, "eventType": "tag_added", "points": 4, "oncePer": "tagName", "publishUp": "2026-01-01T00:00:00Z"},
     {"id": 6, "eventType": "email_click", "points": 2, "oncePer": "url"},
 ]
 CAPS = {rule["id"]: rule.get("maxPerContact", 10**9) for rule in RULES}

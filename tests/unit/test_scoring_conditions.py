@@ -56,7 +56,8 @@ def deleted(book: Rulebook, rule_id: int) -> Rulebook:
 
 # ---------------------------------------------------------------------------------------------- oncePer
 def test_s13_a_rule_pays_once_for_each_value() -> None:
-    fold_ = Fold(rulebook(PER_MAIL, OPEN | {"id": 2, "points": 1}))
+    vain = [{"id": 3, "siteId": "2"}, {"id": 4, "eventFilter": {"n": 1}}]
+    fold_ = Fold(rulebook(PER_MAIL, OPEN | {"id": 2, "points": 1}, *(PER_MAIL | other for other in vain)))
     assert opened(fold_, "a", "a", "b", "a", "b", "c") == [6, 7, 13, 14, 15, 21]
 
 
@@ -76,7 +77,13 @@ def test_s13_values_are_type_strict_and_null_and_arrays_are_values() -> None:
 
 def test_s13_a_dotted_name_reaches_into_nested_properties() -> None:
     fold_ = Fold(rulebook(PER_MAIL | {"oncePer": "mail.id"}))
-    different: list[Any] = [{"mail": {"id": 1}}, {"mail.id": 1}, {"mail": {"id": 2}}, {"mail": 3}, {"mail": {"name": 1}}]
+    different: list[Any] = [
+        {"mail": {"id": 1}},
+        {"mail.id": 1},
+        {"mail": {"id": 2}},
+        {"mail": 3},
+        {"mail": {"name": 1}},
+    ]
     for properties in different:
         fold_.put(event(**properties))
     assert fold_.awards == [(1, 5), (1, 5)]
@@ -259,6 +266,15 @@ def test_s13_memory_is_recalled_into_a_contact_that_has_changed_already() -> Non
     assert set(effects.changes) == {b"1:42\x00c", b"1:42\x00f"}
     assert (effects.outcomes.applied, effects.outcomes.no_effect) == (2, 2)
     assert memory(engine) == before
+
+
+def test_s13_a_tag_command_recalls_what_was_paid_in_an_earlier_batch() -> None:
+    engine = Engine(rulebook(PER_TAG))
+    applied = [
+        bool(engine.run(COMMANDS, FakeRecord(n, command_json(kind=kind, commandId=f"c{n}", tag=tag))).outputs)
+        for n, (kind, tag) in enumerate([("tag", "a"), ("untag", "a"), ("tag", "b"), ("tag", "a")])
+    ]
+    assert applied == [True, False, True, False]
 
 
 # ---------------------------------------------------------------------------------------------- items
