@@ -5,6 +5,7 @@ the ``Job``.  Reads settings; starts nothing.
 """
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,9 +22,11 @@ from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handl
 from stream_app.delivery.rekey import RekeyJob
 from stream_app.delivery.rekey_group import RekeyGroup
 from stream_app.delivery.rocks import RocksStore
+from stream_app.delivery.sender import Sender
 from stream_app.delivery.stores import MemoryStore
 from stream_app.processing.handler import Rulebooks, ScoringHandler
 from stream_app.processing.rekeying import Rekeying
+from stream_app.reading.contact_desk import ContactDesk, contact_desk
 from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.fires import FireTotals
 from stream_app.reading.live import Live
@@ -33,7 +36,7 @@ from stream_app.reading.recent_awards import RecentAwards
 from stream_app.reading.score_log import ScoreLog
 from stream_app.reading.score_log_follower import ScoreLogFollower
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
-from stream_app.web import editing, keys, probes, scores, stream
+from stream_app.web import commands, contacts, editing, events, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
@@ -52,6 +55,7 @@ class Announcing:
 
     def __init__(self, handler: Handler, recent: RecentAwards) -> None:
         self._handler, self._recent = handler, recent
+        self.also: list[Callable[[Batch, Effects], None]] = []
 
     def begin(self, batch: Batch, committed: Committed) -> Work:
         """Start a batch."""
@@ -73,6 +77,8 @@ class Announcing:
         """Pass a committed batch on to those who show it."""
         self._handler.committed(batch, effects)
         self._recent.observe(batch.partition, batch.seq, effects.outputs, effects.ends)
+        for tell in self.also:
+            tell(batch, effects)
 
 
 class FollowConfig(Service):
@@ -132,8 +138,8 @@ class LeadstreamApp(ExactlyOnceApp):
     follower: ConfigFollower
     keys: FollowKeys
     api_keys: ApiKeyFollower
-    score_log: FollowScoreLog
     ingest: RekeyGroup
+    score_log: FollowScoreLog
 
     def why_not(self) -> str | None:
         """Return why this worker cannot do its work, None when it can (``/ready``)."""
@@ -153,7 +159,8 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     """Return the application for these settings; `operations.process.run` runs it."""
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
     follower, recent = ConfigFollower(settings), RecentAwards(topics.score_changed.name)
-    job = scoring_job(settings, Announcing(scoring_handler(settings, follower), recent), probe)
+    announcing = Announcing(scoring_handler(settings, follower), recent)
+    job = scoring_job(settings, announcing, probe)
     app = LeadstreamApp(
         job,
         table="contacts",
@@ -167,12 +174,15 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     app.follower, app.config = follower, FollowConfig(follower)
     app.api_keys = ApiKeyFollower(settings)
     app.keys = FollowKeys(app.api_keys)
+    app.ingest = RekeyGroup(ingest_job(settings, probe))
     log = ScoreLog(recent, settings.data_dir / "log" / settings.app_id, settings.score_changed_days)
+    sender = Sender(client)
+    desk = contact_desk(settings, app.partitions, sender, log)
+    announcing.also.append(desk.observe)
     app.score_log = FollowScoreLog(
         ScoreLogFollower(client, topics.score_changed.name, app.partitions, recent, log)
     )  # fmt: skip
-    app.ingest = RekeyGroup(ingest_job(settings, probe))
-    app.web_view = _web(settings, app, log, follower)
+    app.web_view = _web(settings, app, log, follower, desk, sender)
     return app
 
 
@@ -260,7 +270,10 @@ def _credentials(client: dict[str, Any]) -> dict[str, Any]:
     return {"broker_credentials": sasl}
 
 
-def _web(settings: Settings, app: LeadstreamApp, log: ScoreLog, follower: ConfigFollower) -> WebServer:
+def _web(
+    settings: Settings, app: LeadstreamApp, log: ScoreLog, follower: ConfigFollower, desk: ContactDesk,
+    sender: Sender,
+) -> WebServer:  # fmt: skip
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
     shown = {topics.score_changed.name: "score-changed", topics.threshold_crossed.name: "threshold-crossed"}
     live = Live(lambda: KafkaFeed(client, list(shown), settings.partitions), shown, settings.partitions)
@@ -280,6 +293,10 @@ def _web(settings: Settings, app: LeadstreamApp, log: ScoreLog, follower: Config
                 app.partitions, ForwardedCollector(peers.results), IngestCollector(app.ingest), ScoreLogCollector(log)
             ),
             scores.CONTACTS: queries,
+            commands.ORDERS: desk.orders,
+            commands.WRITES: desk.writes,
+            contacts.SUMMARIES: desk.summaries,
+            events.EVENTS: desk.events,
             stream.LIVE: live,
             OWNERS: owners,
             PEERS: peers,
@@ -289,5 +306,6 @@ def _web(settings: Settings, app: LeadstreamApp, log: ScoreLog, follower: Config
         middlewares=[Forwarding(owners, peers, follower).pass_on],
     )
     application.on_cleanup.append(peers.close)
+    application.on_cleanup.append(lambda _: sender.close())
     application.on_cleanup.append(lambda _: editor.close())
     return WebServer(application, settings.web_bind, settings.web_port)

@@ -83,8 +83,6 @@ class Outgoing:
         try:
             key = contact_key(ids["orgId"], ids["contactId"])
             value = json.dumps({**fields, **ids}, allow_nan=False, separators=(",", ":")).encode()
-        except UnicodeEncodeError:
-            return Rejected("invalid_event", "contactId: not Unicode text")
         except ValueError as error:
             return Rejected("invalid_event", str(error))
         return Draft(now, key, value)

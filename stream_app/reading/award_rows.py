@@ -20,6 +20,7 @@ class AwardRow(NamedTuple):
     award: Award
     profile_id: str
     occurred_at: str
+    change: ScoreChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Run:
         ahead, profile_id, at = self._ahead, change.profile_id, change.occurred_at
         for award in change.awards:
             if award.log_id <= self.next_id:  # one cause may have paid several profiles in turn: sort them out
-                ahead[award.log_id] = AwardRow(award, profile_id, at)
+                ahead[award.log_id] = AwardRow(award, profile_id, at, change)
         while (row := ahead.pop(self.next_id, None)) is not None and len(self.rows) < ROWS_KEPT:
             self.rows.append(row)
             self.next_id -= 1

@@ -1,26 +1,40 @@
-"""Finds again what a command did, by its id, in the newest awards of its contact.
+"""Finds again what a command did, by its id, in the score log of its contact.
 
-Reads PartitionsView and RecentAwards; writes nothing.
+Laws: what is not found in a complete log is gone; in one that is still being read it may be there.
+Reads ``Committed`` and an AwardLog; writes nothing.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
+import msgspec
+
+from schemas.authored import DEFAULT_PROFILE
 from schemas.outputs import CommandCause, ScoreChanged
+from schemas.state import CORE, SEPARATOR, Core
 from stream_app.delivery.status import PartitionsView
-from stream_app.reading.recent_awards import RecentAwards
+from stream_app.reading.award_rows import ROWS_KEPT, Asked, AwardLog
+
+_ALL: Final = Asked(DEFAULT_PROFILE, ROWS_KEPT)
+_decode_core: Final = msgspec.msgpack.Decoder(Core).decode
 
 
 class CommandLedger:
     """Implements ``orders.Ledger``."""
 
-    def __init__(self, partitions: PartitionsView, recent: RecentAwards) -> None:
+    def __init__(self, partitions: PartitionsView, log: AwardLog) -> None:
         self._partitions = partitions
-        self._recent = recent
+        self._log = log
 
     async def of_command(self, partition: int, key: bytes, command_id: str) -> ScoreChanged | Literal["gone", "unread"]:
         """Return what a command of this contact did."""
-        seq = next((s.seq for s in self._partitions.statuses() if s.partition == partition), 0)
-        for change in self._recent.newest(partition, seq, key):
-            if isinstance(change.cause, CommandCause) and change.cause.command_id == command_id:
-                return change
-        return "gone"
+        committed = self._partitions.committed(partition)
+        status = next((s for s in self._partitions.statuses() if s.partition == partition), None)
+        stored = None if committed is None else committed.get(key + SEPARATOR + CORE)
+        if status is None or stored is None:
+            return "unread"
+        known = await self._log.rows(partition, status.seq, key, _decode_core(stored).log_id, _ALL)
+        for row in known.rows:
+            cause = row.change.cause
+            if isinstance(cause, CommandCause) and cause.command_id == command_id:
+                return row.change
+        return "gone" if known.complete else "unread"

@@ -7,7 +7,10 @@ import time
 
 from stream_app.delivery.handler import Batch, Effects
 from stream_app.delivery.status import PartitionsView
+from stream_app.processing.codec import Codec
 from stream_app.processing.outgoing import Outgoing
+from stream_app.reading.award_rows import AwardLog
+from stream_app.reading.command_ledger import CommandLedger
 from stream_app.reading.command_results import CommandResults
 from stream_app.reading.contact_writes import ContactWrites
 from stream_app.reading.event_posts import EventPosts
@@ -15,6 +18,7 @@ from stream_app.reading.orders import Ledger, Orders
 from stream_app.reading.own_writes import WRITE_SECONDS, OwnWrites, Sends
 from stream_app.reading.recent_changes import RecentChanges
 from stream_app.reading.summaries import Summaries
+from stream_app.settings import Settings, declared_topics
 
 
 class ContactDesk:
@@ -37,3 +41,19 @@ class ContactDesk:
         self._results.observe(effects.outputs)
         self._changes.observe(batch.partition, batch.seq, effects.outputs, time.time_ns() // 1_000_000)
         self._own.observe(batch.partition)
+
+
+def contact_desk(settings: Settings, partitions: PartitionsView, sender: Sends, log: AwardLog) -> ContactDesk:
+    """Return the desk of one worker; events go to the first keyed source, without one to ``rekeyed``."""
+    topics = declared_topics(settings)
+    outgoing = Outgoing(
+        codec=Codec(settings.partitions, settings.max_record_bytes, settings.max_lateness_days),
+        partitions=settings.partitions,
+        commands=topics.commands.name,
+        contacts=topics.contacts.name,
+        engagement=(*topics.keyed, topics.rekeyed)[0].name,
+    )
+    return ContactDesk(
+        partitions, outgoing, sender, CommandLedger(partitions, log), score_changed=topics.score_changed.name,
+        dead_letters=topics.dead_letters.name,
+    )  # fmt: skip

@@ -12,16 +12,32 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from stream_app.settings import Settings
-from stream_app.web import documents, fires, probes, profiles, rules, scores, stream
+from stream_app.web import (
+    commands,
+    contact_lists,
+    contacts,
+    documents,
+    events,
+    fires,
+    probes,
+    profiles,
+    rules,
+    scores,
+    stream,
+)  # fmt: skip
 from stream_app.web import keys as api_keys
-from stream_app.web.authentication import MAX_BODY_BYTES, Guard, Keys
+from stream_app.web.authentication import IN_FORCE, MAX_BODY_BYTES, Guard, Keys
 from stream_app.web.page_files import PageFiles
 from stream_app.web.problems import answer_problems
 from stream_app.web.route import ROUTE_TABLE, Route, RouteTable
 
 ROUTES: Final[tuple[Route, ...]] = (
     *api_keys.ROUTES,
+    *commands.ROUTES,
+    *contact_lists.ROUTES,
+    *contacts.ROUTES,
     *documents.ROUTES,
+    *events.ROUTES,
     *fires.ROUTES,
     *probes.ROUTES,
     *profiles.ROUTES,
@@ -43,6 +59,7 @@ def create_web(
     app = web.Application(middlewares=[answer_problems, guard.check, *middlewares], client_max_size=MAX_BODY_BYTES)
     for key, part in parts.items():
         app[key] = part
+    app[IN_FORCE] = keys
     app[ROUTE_TABLE] = RouteTable((*PageFiles().routes(), *ROUTES))
     app[ROUTE_TABLE].register(app)
     app[documents.DOCUMENTS] = documents.Documents(ROUTES)

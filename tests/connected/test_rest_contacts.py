@@ -1,9 +1,6 @@
 """Contacts over REST against a real worker: every write is read back by the next request."""
 
-import json
-import time
-import urllib.error
-import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,50 +10,16 @@ import pytest
 
 from stream_app.operations import authoring_commands
 from tests.conftest import Broker
-from tests.connected.leadstream_process import KEY, Leadstream, run
+from tests.connected.leadstream_process import Leadstream, run
+from tests.connected.rest_client import Rest
 
 RULES = Path(authoring_commands.__file__).with_name("demo_rules.yaml")
 PARTITIONS = 2
-Answer = tuple[int, Any, Any]
-
-
-class Rest:
-    """Requests to one worker as the root key of org 1."""
-
-    def __init__(self, worker: Leadstream) -> None:
-        self.worker = worker
-
-    def __call__(self, method: str, path: str, body: Any = None, key: str | None = None) -> Answer:
-        """Status, body and headers of an answer."""
-        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        mark = "&" if "?" in path else "?"
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.worker.port}{path}{mark}orgId=1", method=method, headers=headers,
-            data=None if body is None else json.dumps(body).encode(),
-        )  # fmt: skip
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the test's own worker
-                status, text, said = answer.status, answer.read(), answer.headers
-        except urllib.error.HTTPError as error:
-            with error:
-                status, text, said = error.code, error.read(), error.headers
-        return status, json.loads(text) if text else None, said
-
-    def data(self, method: str, path: str, body: Any = None, key: str | None = None) -> Any:
-        """The data of an answer that must be a success."""
-        status, answer, _ = self(method, path, body, key)
-        assert status < 300, answer
-        return answer["data"] if answer else None
-
-    def score(self, contact: str) -> int:
-        return self.data("GET", f"/v1/contacts/{contact}/score")["leadScore"]
 
 
 @pytest.fixture(scope="module")
 def settings(broker: Broker) -> dict[str, object]:
-    prefix = f"rest-{time.time_ns()}"
+    prefix = f"t{uuid.uuid4().hex[:12]}"
     own: dict[str, object] = {
         "BOOTSTRAP_SERVERS": broker.bootstrap, "PREFIX": prefix, "APP_ID": prefix, "PARTITIONS": PARTITIONS,
         "SESSION_TIMEOUT_SECONDS": 6,

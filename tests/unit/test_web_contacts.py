@@ -58,7 +58,7 @@ async def test_pushmails_three_fields_come_first() -> None:
         ("POST", f"{PATH}/score", {"points": 1, "profileId": "none"}, "/profileId"),
         ("POST", f"{PATH}/score", {"points": 1, "extra": 1}, "/extra"), ("POST", f"{PATH}/score", [], ""),
         ("POST", f"{PATH}/tags", {"tag": ""}, "/tag"), ("POST", f"{PATH}/tags", {"tag": "x" * 129}, "/tag"),
-        ("POST", f"{PATH}/tags", {"tag": 5}, "/tag"), ("POST", f"{PATH}/tags", {"tag": "\ud800"}, "/tag"),
+        ("POST", f"{PATH}/tags", {"tag": 5}, "/tag"),
         ("PUT", f"{PATH}/attributes", {"email": "a@b.c"}, "/attributes"),
         ("PUT", f"{PATH}/attributes", {"attributes": []}, "/attributes"),
         ("PUT", f"{PATH}/attributes", {"attributes": {}, "email": 5}, "/email"),

@@ -25,7 +25,7 @@ from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.owners import Members, Owners
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import load_settings
-from stream_app.web import editing, keys, probes, scores, stream
+from stream_app.web import commands, contacts, editing, events, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
@@ -33,6 +33,7 @@ from stream_app.web.metrics import ForwardedCollector, create_registry
 from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
 from tests.unit.config_fakes import MemoryConfig
+from tests.unit.desk_fakes import EngineSender
 
 SCORES, CROSSINGS = "leadstream.score-changed", "leadstream.threshold-crossed"
 TOPICS = {SCORES: "score-changed", CROSSINGS: "threshold-crossed"}
@@ -264,6 +265,7 @@ class World:
     rules: dict[str, dict[int, Rule]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.sender = EngineSender(self.partitions, self.recent)
         self.live = Live(self.log.feed, TOPICS, self.partitions.partition_count)
         self.api_keys = FakeApiKeys(api_key(DEMO, "1", "read"))
         self.key_desk = FakeKeyDesk(self.api_keys)
@@ -282,6 +284,10 @@ class World:
                 stream.LIVE: self.live,
                 OWNERS: owners,
                 PEERS: self.peers,
+                commands.ORDERS: self.sender.desk.orders,
+                commands.WRITES: self.sender.desk.writes,
+                contacts.SUMMARIES: self.sender.desk.summaries,
+                events.EVENTS: self.sender.desk.events,
                 FIRES: FireCounts(FireTotals(self.partitions), lambda org: self.rules.get(org, {})),
                 keys.KEYS: self.key_desk,
             },
