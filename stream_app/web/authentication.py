@@ -81,6 +81,17 @@ class Keys:
         return None if found is None else Principal(found.id, found.org_id, found.scope, found.sites)
 
 
+IN_FORCE: Final = web.AppKey("in_force", Keys)
+
+
+def still_open(request: web.Request) -> bool:
+    """Tell whether the key with which a long answer began is in force: revoked, expired or unknown ends it."""
+    try:
+        return request.app[IN_FORCE].holder(request.headers.get("Authorization")) == request[PRINCIPAL]
+    except Problem:
+        return False
+
+
 def org_of(request: web.Request) -> str:
     """Return the org that a request may read; the root key says which by ``?orgId=``."""
     principal, asked = request[PRINCIPAL], request.query.get("orgId")

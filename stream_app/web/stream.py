@@ -1,7 +1,8 @@
 """``GET /stream``: the live stream of the key's org as Server-Sent Events.
 
 Laws: an event's ``id`` are positions, so ``Last-Event-ID`` resumes after it; ``?last=N`` begins with about N of the
-newest records; ``status`` events tell how the stream itself is.  A client that takes nothing for 30 s is cut off.
+newest records; ``status`` events tell how the stream itself is.  A client that takes nothing for 30 s is cut off, one
+whose key is no longer in force is written nothing more.
 Reads Live.
 """
 
@@ -15,7 +16,7 @@ from stream_app.reading.live import Live, TooManySubscribers
 from stream_app.reading.output_feed import Start, Tail
 from stream_app.reading.subscription import Message, Subscription
 from stream_app.web.answers import integer_parameter
-from stream_app.web.authentication import org_of
+from stream_app.web.authentication import org_of, still_open
 from stream_app.web.problems import REQUEST_ID, FieldError, Problem
 from stream_app.web.route import Parameter, Route
 
@@ -52,6 +53,8 @@ async def _pump(request: web.Request, response: web.StreamResponse, subscription
     while request.transport is not None and not request.transport.is_closing():
         ended = subscription.ended
         messages = await subscription.take()
+        if not still_open(request):
+            return
         chunk = b"".join(map(frame, messages))
         if not chunk and time.monotonic() - written > PING_SECONDS:
             chunk = b": ping\n\n"

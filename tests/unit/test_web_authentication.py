@@ -1,12 +1,14 @@
 """Who may ask what: keys, scopes, orgs, rates, the Host header."""
 
+import asyncio
+
 import pytest
 
 from stream_app.authoring.api_keys import KeyRing
 from stream_app.web.authentication import Keys, Principal
 from stream_app.web.problems import Problem
 from tests.unit.web_client import serving
-from tests.unit.web_fakes import DEMO, ROOT, FakeApiKeys, World, api_key, bearer, core, facts
+from tests.unit.web_fakes import DEMO, ROOT, FakeApiKeys, World, api_key, bearer, change, core, facts
 
 GUARDED = ["/v1/accounting", "/api/v1/accounting", "/v1/contacts/42/score", "/v1/stream", "/api/v1/stream", "/metrics"]
 
@@ -79,6 +81,21 @@ async def test_failed_attempts_have_a_rate_that_locks_no_valid_key_out() -> None
         tried = [(await client.get("/v1/accounting", headers=bearer(f"ls_demo_{n}"))).status for n in range(20)]
         assert set(tried) == {401, 429} and tried[:2] == [401, 401]
         assert (await client.get("/v1/accounting", headers=bearer())).status == 200
+
+
+async def test_a_stream_ends_when_its_key_is_revoked_and_shows_nothing_more() -> None:
+    world = World()
+    async with asyncio.timeout(30), serving(world) as client:
+        answer = await client.get("/v1/stream", headers=bearer())
+        kept = await client.get("/v1/stream?orgId=1", headers=bearer(ROOT))
+        await answer.content.readuntil(b"event: status")
+        await kept.content.readuntil(b"event: status")
+        assert world.api_keys.known is not None
+        world.api_keys.known.fold(b"demo", None)
+        world.log.send(change("42", 1))
+        assert b"score-changed" not in await answer.read()
+        await kept.content.readuntil(b"event: score-changed")
+        kept.close()
 
 
 @pytest.mark.parametrize("path", GUARDED)
