@@ -59,6 +59,7 @@ class CommandResults:
         self._dead_letters = dead_letters
         self._remembered = remembered
         self._count = 0
+        self._open: set[CommandResult] = set()
         self._contacts: OrderedDict[bytes, dict[str, CommandResult]] = OrderedDict()
 
     def find(self, key: bytes, command_id: str) -> CommandResult | None:
@@ -68,38 +69,43 @@ class CommandResults:
     def expect(self, key: bytes, command_id: str, asked: bytes) -> CommandResult:
         """Begin to watch for a command that is about to be sent."""
         result = self._contacts.setdefault(key, {})[command_id] = CommandResult(asked)
+        self._open.add(result)
         self._contacts.move_to_end(key)
         self._count += 1
         while self._count > self._remembered:
-            _, forgotten = self._contacts.popitem(last=False)
-            self._count -= len(forgotten)
+            self._forget(next(iter(self._contacts)))
         return result
 
     def unsent(self, key: bytes, command_id: str) -> None:
         """Forget a command that Kafka did not get; who waits for it is told."""
-        result = self._contacts.get(key, {}).pop(command_id, None)
+        results = self._contacts.get(key, {})
+        result = results.pop(command_id, None)
         if result is not None:
             self._count -= 1
-            _end(result, "unsent")
+            self._end(result, "unsent")
+        if not results:
+            self._contacts.pop(key, None)
+
+    def passed(self, result: CommandResult) -> None:
+        """Say that a command's position is committed: without change or dead letter it had nothing to change."""
+        if result.state == "pending":
+            self._end(result, "applied")
 
     def observe(self, outputs: Mapping[str, Sequence[Output]]) -> None:
         """Take in the outputs of a committed batch."""
         if not self._contacts:
             return
-        for key, value, _ in outputs.get(self._score_changed, ()):
-            if key is None:
-                continue
+        changes, origin = outputs.get(self._score_changed, ()), self._origin
+        for key, value, _ in changes if self._open else [change for change in changes if change[1] is None]:
             if value is None:
-                self._count -= len(self._contacts.pop(key, {}))
-            elif not value.startswith(self._origin):
-                break  # a batch has one source: none of its changes is of a command
-            else:
-                self._changed(key, value)
-        for key, command_id, why in self._rejected(outputs.get(self._dead_letters, ())):
+                self._forget(key or b"")
+            elif value.startswith(origin):  # also behind changes that the clock made in the same batch
+                self._changed(key or b"", value)
+        for key, command_id, why in self._rejected(outputs.get(self._dead_letters, ()) if self._open else ()):
             result = self.find(key, command_id)
             if result is not None:
                 result.why = why
-                _end(result, "rejected")
+                self._end(result, "rejected")
 
     def _changed(self, key: bytes, value: bytes) -> None:
         results = self._contacts.get(key)
@@ -109,15 +115,13 @@ class CommandResults:
         result = results.get(change.cause.command_id) if isinstance(change.cause, CommandCause) else None
         if result is not None:
             result.changes += (change,)
-            _end(result, "applied")
+            self._end(result, "applied")
 
     def _rejected(self, letters: Sequence[Output]) -> Iterator[tuple[bytes, str, str]]:
         """Yield (contact key, command id, why) of the dead letters that were commands."""
         for key, value, headers in letters:
             said = dict(headers)
-            if said.get(f"{ERRORS}topic") != self._commands.encode():
-                return  # a batch has one source
-            if key is None or value is None or key not in self._contacts:
+            if said.get(f"{ERRORS}topic") != self._commands.encode() or key not in self._contacts or value is None:
                 continue
             try:
                 command_id = _decode_id(value).command_id
@@ -125,13 +129,12 @@ class CommandResults:
                 continue  # not one of ours
             yield key, command_id, (said.get(f"{ERRORS}message") or b"").decode()
 
+    def _forget(self, key: bytes) -> None:
+        forgotten = self._contacts.pop(key, {})
+        self._count -= len(forgotten)
+        self._open.difference_update(forgotten.values())
 
-def passed(result: CommandResult) -> None:
-    """Say that a command's position is committed: without change or dead letter it had nothing to change."""
-    if result.state == "pending":
-        _end(result, "applied")
-
-
-def _end(result: CommandResult, state: Literal["applied", "rejected", "unsent"]) -> None:
-    result.state = state
-    result.ended.set()
+    def _end(self, result: CommandResult, state: Literal["applied", "rejected", "unsent"]) -> None:
+        result.state = state
+        result.ended.set()
+        self._open.discard(result)

@@ -20,7 +20,7 @@ from schemas.state import COMMANDS
 from schemas.times import format_time
 from stream_app.delivery.sender import SourceRecord
 from stream_app.processing.outgoing import Outgoing
-from stream_app.reading.command_results import CommandResult, CommandResults, passed
+from stream_app.reading.command_results import CommandResult, CommandResults
 from stream_app.reading.contacts import NotHere
 from stream_app.reading.own_writes import NotSent, OwnWrites, Waiting, Written, wait_until_set
 from stream_app.scoring.commands import ADJUST_REASON
@@ -118,7 +118,7 @@ class Orders:
         if self._remembered(key, order.command_id):
             if known is None:
                 return await self._repeated(record, command)
-            passed(known)
+            self._results.passed(known)
         if known is not None and known.asked != order.asked:
             return Reused()
         answer = await (self._send(order, record) if known is None else self._join(known, order.command_id))
@@ -156,7 +156,7 @@ class Orders:
                 self._results.unsent(record.key, order.command_id)
                 return unsent
             case Written():
-                passed(result)
+                self._results.passed(result)
             case Waiting():
                 pass
         return _answer(result, order.command_id)
