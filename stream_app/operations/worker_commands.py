@@ -1,11 +1,12 @@
 """`leadstream worker`: one member of the group, until a signal.
 
 Laws: the web view answers before the broker does; a missing topic or a wrong count ends the start with a sentence;
-ends by SIGTERM within 15 s with exit code 0.
+ends by SIGTERM within 15 s with exit code 0; with ``--supervise`` the worker is a child that is started again.
 """
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,29 @@ WORKER_SETTINGS = (
 @click.command()
 @with_settings(*WORKER_SETTINGS)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line when ready.")
-def worker(settings: Settings, as_json: bool) -> None:
+@click.option("--supervise", is_flag=True, help="Start the worker again when it ends by itself or hangs.")
+@click.option("--supervised", is_flag=True, hidden=True)
+def worker(settings: Settings, as_json: bool, supervise: bool, supervised: bool) -> None:
     """Score events until told to stop."""
+    from stream_app.operations.supervision import end_with_supervisor
+
     kafka_client_arguments(settings)
+    if supervise:
+        sys.exit(_supervise(settings))
+    if supervised:
+        end_with_supervisor()
     run_worker(settings, announce=_print_ready if as_json else None)
+
+
+def _supervise(settings: Settings) -> int:
+    from stream_app.operations.log_format import set_up_logging
+    from stream_app.operations.supervision import Supervisor
+
+    set_up_logging(settings.log_format, settings.log_level)
+    arguments = ["--supervised" if argument == "--supervise" else argument for argument in sys.argv]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.web_bind, settings.web_bind)  # noqa: S104 - not bound
+    live = (host, settings.web_port) if settings.web_port else None
+    return Supervisor([sys.executable, *arguments], live).run()
 
 
 def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] = ()) -> None:
