@@ -1,17 +1,27 @@
 """Runs the web application on the worker's loop.
 
 Laws: it starts before Faust boots, so ``/live`` and ``/ready`` answer while the broker is down; stopping ends the
-live streams first and waits at most 2 s for the rest.
+live streams first and waits at most 2 s for the rest.  What is not HTTP is answered 400 and not logged: aiohttp would
+quote it, keys included.
 """
 
+import logging
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from mode import Service
 
 from stream_app.web.authentication import MAX_HEADER_BYTES
 
 STOP_SECONDS: Final = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+def quotes_no_request(record: logging.LogRecord) -> bool:
+    """Tell whether a log record may be written: not one whose traceback quotes a request."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 class WebServer(Service):
@@ -34,8 +44,10 @@ class WebServer(Service):
 
     async def on_start(self) -> None:
         """Listen."""
+        logger.addFilter(quotes_no_request)
         self._runner = web.AppRunner(
             self._application,
+            logger=logger,
             access_log=None,
             shutdown_timeout=STOP_SECONDS,
             max_line_size=MAX_HEADER_BYTES,

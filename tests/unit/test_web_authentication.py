@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from yarl import URL
 
 from stream_app.authoring.api_keys import KeyRing
 from stream_app.web.authentication import Keys, Principal
 from stream_app.web.problems import Problem
+from stream_app.web.server import WebServer
 from tests.unit.web_client import serving
 from tests.unit.web_fakes import DEMO, ROOT, FakeApiKeys, World, api_key, bearer, change, core, facts
 
@@ -154,3 +156,27 @@ async def test_worker_on_loopback_answers_loopback_names_only(host: str, status:
 async def test_worker_on_a_network_answers_any_name() -> None:
     async with serving(World(variables={"LEADSTREAM_WEB_BIND": "0.0.0.0"})) as client:  # noqa: S104 the setting
         assert (await client.get("/", headers={"Host": "scores.example"})).status == 200
+
+
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        (b"GET /v1/accounting HTTP/1.1", b"Authorization: Bearer ls_demo_hidden"),
+        (b"GET /v1/accounting HTTP/1.1", b"Authorization: Bearer ls_demo_hidden\x01"),
+        (b"GET /v1/accounting HTTP/1.1", b"Authorization Bearer ls_demo_hidden"),
+        (b"GET /v1/accounting HTTP/9.9", b"Authorization: Bearer ls_demo_hidden"),
+        (b"GET /v1/accounting HTTP/1.1", b"Authorization: Bearer ls_demo_hidden" + b"x" * 9000),
+        (b"ls_demo_hidden", b""),
+    ],
+)
+async def test_a_refused_key_is_in_no_log_line(line: bytes, header: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        server = WebServer(World().app, "127.0.0.1", 0)
+        async with asyncio.timeout(30), server:
+            at = URL(server.url)
+            reader, writer = await asyncio.open_connection(at.host, at.port)
+            writer.write(b"\r\n".join([line, b"Host: localhost", header, b"", b""]))
+            status = (await reader.readline()).split()[1]
+            writer.close()
+    assert status in (b"400", b"401", b"431", b"505")
+    assert "hidden" not in caplog.text
