@@ -1,12 +1,12 @@
-"""The newest awards of recently changed contacts, kept in memory from this worker's own committed batches.
+"""The newest awards of each partition, kept in memory from this worker's own committed batches.
 
-Laws: only committed batches are observed; rows are kept as bytes and decoded when somebody asks, so that observing
-costs the scoring path a dictionary look-up.  A partition that was away (its next batch is not the one after the last
-observed) forgets its rows: what another owner did to them, an erase included, is not known here.
+Laws: only committed batches are observed; they are kept as they are, and sorted by contact and decoded only when
+somebody asks, so that observing costs the scoring path a look for erases.  A partition that was away (its next batch is
+not the one after the last observed) forgets its rows: what another owner did to them, an erase included, is not known.
 Reads score-changed outputs; writes nothing.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,8 +17,8 @@ from schemas.outputs import ScoreChanged
 from stream_app.delivery.handler import Output
 from stream_app.reading.award_rows import Asked, KnownRows, Run
 
-ROWS_PER_CONTACT: Final = 20
-CONTACTS_PER_PARTITION: Final = 1000
+OUTPUTS_KEPT: Final = 4000
+ROWS_PER_CONTACT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,48 @@ class Frontier:
 class _Partition:
     seq: int
     frontier: Frontier | None = None
-    contacts: OrderedDict[bytes, deque[bytes]] = field(default_factory=OrderedDict[bytes, deque[bytes]])
+    unsorted: deque[Sequence[Output]] = field(default_factory=deque[Sequence[Output]])
+    unsorted_count: int = 0
+    young: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
+    young_count: int = 0
+    old: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
+
+    def add(self, outputs: Sequence[Output], limit: int) -> None:
+        """Keep the outputs of a batch; when nobody has asked for long, only the newest ``limit`` or so."""
+        self.unsorted.append(outputs)
+        self.unsorted_count += len(outputs)
+        while self.unsorted_count - len(self.unsorted[0]) >= limit:
+            self.unsorted_count -= len(self.unsorted.popleft())
+            self.young, self.old, self.young_count = {}, {}, 0  # what follows on them is gone, an erase perhaps
+
+    def sort(self, limit: int) -> None:
+        """Sort what was kept by contact; values lie in two generations, each of ``limit`` or so."""
+        for outputs in self.unsorted:
+            for key, value, _ in outputs:
+                if key is None:
+                    continue
+                if value is None:
+                    self.young.pop(key, None)
+                    self.old.pop(key, None)
+                else:
+                    self.young.setdefault(key, []).append(value)
+            self.young_count += len(outputs)
+            if self.young_count >= limit:
+                self.old, self.young, self.young_count = self.young, {}, 0
+        self.unsorted.clear()
+        self.unsorted_count = 0
 
 
 class RecentAwards:
-    """Newest score-changed records per contact: ``rows`` of them, for ``contacts`` contacts of each partition (LRU).
+    """About the newest ``outputs`` score-changed records of each partition, ``rows`` of them for each contact.
 
     By itself it is an AwardLog too: of a worker that has no other.
     """
 
-    def __init__(
-        self, score_changed: str, *, rows: int = ROWS_PER_CONTACT, contacts: int = CONTACTS_PER_PARTITION
-    ) -> None:
+    def __init__(self, score_changed: str, *, rows: int = ROWS_PER_CONTACT, outputs: int = OUTPUTS_KEPT) -> None:
         self._topic = score_changed
         self._rows = rows
-        self._contacts = contacts
+        self._outputs = outputs
         self._partitions: dict[int, _Partition] = {}
         self._decode = msgspec.json.Decoder(ScoreChanged).decode
 
@@ -63,25 +90,11 @@ class RecentAwards:
         if known is None or known.seq + 1 != seq:
             known = self._partitions[partition] = _Partition(seq)
         known.seq = seq
-        contacts, erased = known.contacts, False
-        for key, value, _ in outputs.get(self._topic, ()):
-            if key is None:
-                continue
-            if value is None:
-                contacts.pop(key, None)
-                erased = True
-                continue
-            rows = contacts.get(key)
-            if rows is None:
-                rows = contacts[key] = deque(maxlen=self._rows)
-            else:
-                contacts.move_to_end(key)
-            rows.append(value)
-        while len(contacts) > self._contacts:
-            contacts.popitem(last=False)
-        end = ends.get(self._topic)
-        if end is not None:
-            before = known.frontier
+        changes, end = outputs.get(self._topic), ends.get(self._topic)
+        if changes:
+            known.add(changes, self._outputs)
+        if changes and end is not None:
+            before, erased = known.frontier, None in [value for _, value, _ in changes]
             known.frontier = Frontier(end, end if erased or before is None else before.erased)
 
     def learn(self, partition: int, seq: int, end: int) -> None:
@@ -112,7 +125,9 @@ class RecentAwards:
         known = self._partitions.get(partition)
         if known is None or known.seq != seq:
             return []
-        return [self._decode(value) for value in reversed(known.contacts.get(key, ()))]
+        known.sort(self._outputs)
+        values = (*known.old.get(key, ()), *known.young.get(key, ()))
+        return [self._decode(value) for value in values[: -self._rows - 1 : -1]]
 
     async def rows(self, partition: int, seq: int, key: bytes, log_id: int, asked: Asked) -> KnownRows:
         """Return a contact's rows as far as they are in memory."""

@@ -18,9 +18,19 @@ from typing import Any, Final, ParamSpec, TypeVar
 from schemas.outputs import ScoreChanged
 from stream_app.reading.award_rows import Asked, KnownRows, Run
 from stream_app.reading.recent_awards import RecentAwards
-from stream_app.reading.score_log_store import LogBroken, LogLocked, LogRecord, LogStore, Mark, delete, shared_cache
+from stream_app.reading.score_log_store import (
+    LogBroken,
+    LogLocked,
+    LogRecord,
+    LogStalled,
+    LogStore,
+    Mark,
+    delete,
+    shared_cache,
+)
 
 READ_SECONDS: Final = 2.0
+STALL_SECONDS: Final = 0.2
 DAY_SECONDS: Final = 24 * 60 * 60
 TTL_SLACK_DAYS: Final = 30  # the topic keeps whole segments: some rows are there longer than its retention
 MAX_TTL_SECONDS: Final = 2**31 - 1
@@ -125,11 +135,15 @@ class ScoreLog:
         return await self._do(LogStore, self._where(partition), self._cache, self._ttl)
 
     async def write(self, held: Held, records: Sequence[LogRecord], mark: Mark) -> None:
-        """Write records behind those that it has."""
-        await self._do(held.store.write, records, mark)
+        """Write records behind those that it has, as soon as the disk takes them."""
+        while True:
+            try:
+                held.rows = await self._do(held.store.write, records, mark)
+                break
+            except LogStalled:
+                await asyncio.sleep(STALL_SECONDS)
         held.position = mark.offset + 1
         self.read += len(records)
-        held.rows = await self._do(held.store.rows)
 
     async def let_go(self, partition: int) -> None:
         """Close the log of a partition; it stays on disk as a base."""

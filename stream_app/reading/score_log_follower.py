@@ -2,8 +2,8 @@
 
 Laws: each log is read on from the record of its mark, which must be the topic's own: a log of another topic, of a
 lost past or beyond the end is deleted and read again from the start; positions move without a gap.  It gives way:
-a slice, then a breath, a long one while partitions restore or are far behind.  A partition that goes leaves its log as
-a base; a log that breaks is deleted and read again after a growing while.
+after a slice a breath as long as the slice, a long one while partitions restore or are far behind.  A partition that
+goes leaves its log as a base; a log that breaks is deleted and read again after a growing while.
 Reads score-changed, read_committed and without a group; writes the local logs only.
 """
 
@@ -20,6 +20,7 @@ from stream_app.delivery.aiokafka_seams import (
     TopicPartition,
     fetch_more,
     fetch_waiter,
+    last_fetch,
     start_reader,
     stop_consumer,
     take_buffered,
@@ -32,11 +33,12 @@ from stream_app.reading.score_log_store import LogBroken, Mark
 
 logger = logging.getLogger(__name__)
 
-SLICE_RECORDS: Final = 500
+SLICE_RECORDS: Final = 250
 FETCH_BYTES: Final = 512 << 10
 BUSY_LAG: Final = 10_000
 BUSY_SECONDS: Final = 0.25
 IDLE_SECONDS: Final = 0.5
+GATHER_SECONDS: Final = 0.1
 AGAIN_SECONDS: Final = 0.5
 OUTAGE: Final = (KafkaError, OSError, TimeoutError, ChainBroken)
 
@@ -53,6 +55,7 @@ class ScoreLogFollower:
         self._recent = recent
         self._log = log
         self._at: dict[int, int] = {}
+        self._took = 0.0
         self._told = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -101,7 +104,7 @@ class ScoreLogFollower:
                 await self._learn(consumer, statuses)
                 moved = [await self._take(consumer, place) for place in places]
                 if not any(moved):
-                    await _wait(consumer)
+                    await self._wait(consumer, places)
         finally:
             await stop_consumer(consumer)
 
@@ -183,19 +186,33 @@ class ScoreLogFollower:
                 self._say(partition, "it is of another topic: read again")
                 return await self._log.drop(partition)
         held.proven = True
+        now = asyncio.get_running_loop().time
         while part := list(islice(records, SLICE_RECORDS)):
-            await self._breathe()
+            await asyncio.sleep(max(self._took, BUSY_SECONDS) if self._busy() else self._took)
+            began = now()
             await self._log.write(held, [(r.key, r.value) for r in part if r.key], Mark.of(part[-1]))
+            self._took = now() - began
         held.position = take.end
         if held.position >= held.end:
             self._log.healed(partition)
 
-    async def _breathe(self) -> None:
-        """Let others run; for a while when partitions restore or have much to score."""
+    def _busy(self) -> bool:
+        """Tell whether partitions restore or have much to score."""
         statuses = self._partitions.statuses()
         opening = any(status.phase in ("opening", "restoring") for status in statuses)
-        busy = opening or sum(sum(status.lag.values()) for status in statuses) > BUSY_LAG
-        await asyncio.sleep(BUSY_SECONDS if busy else 0)
+        return opening or sum(sum(status.lag.values()) for status in statuses) > BUSY_LAG
+
+    async def _wait(self, consumer: Any, places: list[TopicPartition]) -> None:
+        """Wait until something is fetched, or for a short while; at the end of the topic let some more gather."""
+        at_end = all(self._at[place.partition] >= (last_fetch(consumer, place)[0] or 0) for place in places)
+        fetch_more(consumer)
+        waiter = fetch_waiter(consumer)
+        done, _ = await asyncio.wait([waiter], timeout=IDLE_SECONDS)
+        if not done:
+            waiter.cancel()
+            return
+        waiter.result()
+        await asyncio.sleep(GATHER_SECONDS if at_end else 0)
 
     def _say(self, partition: int, what: str) -> None:
         logger.warning("score log of partition %d: %s", partition, what)
@@ -204,17 +221,6 @@ class ScoreLogFollower:
         if trouble != self._told:
             logger.warning("the score log waits for Kafka: %s", trouble)
         self._told = trouble
-
-
-async def _wait(consumer: Any) -> None:
-    """Wait until something is fetched, or for a short while."""
-    fetch_more(consumer)
-    waiter = fetch_waiter(consumer)
-    done, _ = await asyncio.wait([waiter], timeout=IDLE_SECONDS)
-    if done:
-        waiter.result()
-    else:
-        waiter.cancel()
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -49,6 +49,10 @@ class LogLocked(LogBroken):
     """Another process has the local log open."""
 
 
+class LogStalled(LogBroken):
+    """The disk is behind: the same write is to be tried again in a while."""
+
+
 class Mark(msgspec.Struct, array_like=True, frozen=True):
     """What a log stands for: score-changed up to and with the record at ``offset``, of which ``digest`` is made."""
 
@@ -82,7 +86,9 @@ def _breaking() -> Generator[None]:
     try:
         yield
     except Exception as error:  # all that rocksdict raises is an Exception with RocksDB's sentence in it
-        raise (LogLocked if "lock" in str(error).lower() else LogBroken)(str(error)) from error
+        said = str(error)
+        kind = LogLocked if "/LOCK:" in said else LogStalled if "Write stall" in said else LogBroken
+        raise kind(said) from error
 
 
 def _log_ids(value: bytes) -> list[int]:
@@ -112,9 +118,10 @@ class LogStore:
             self.mark: Mark | None = None if raw is None else _decode_mark(raw)
         self._write_options: Any = WriteOptions()
         self._write_options.disable_wal = True  # the type stub calls it a method, it is an attribute
+        self._write_options.no_slowdown = True  # rocksdict writes under the interpreter's lock: it must never wait
 
-    def write(self, records: Sequence[LogRecord], mark: Mark) -> None:
-        """Take records in, in the order of the topic, with what the log stands for afterwards."""
+    def write(self, records: Sequence[LogRecord], mark: Mark) -> int:
+        """Take records in, in the order of the topic, with what the log stands for then; return about how many rows."""
         # INVARIANT: a_mark_is_never_ahead_of_its_rows
         with _breaking():
             writing = _Writing(self._db, self._write_options)
@@ -125,7 +132,8 @@ class LogStore:
                     writing.put(key, value, min(ids), max(ids))
             writing.batch.put(MARK_KEY, _encode_mark(mark))
             writing.flush()
-        self.mark = mark
+            self.mark = mark
+            return self._db.property_int_value("rocksdb.estimate-num-keys") or 0
 
     def fill(self, key: bytes, run: Run) -> tuple[int, bool]:
         """Add a contact's changes to a run until it has enough; return how many, and whether the log had no more."""
@@ -137,11 +145,6 @@ class LogStore:
                 if run.enough:
                     return added, False
         return added, True
-
-    def rows(self) -> int:
-        """Return about how many changes are kept."""
-        with _breaking():
-            return self._db.property_int_value("rocksdb.estimate-num-keys") or 0
 
     def close(self) -> None:
         """Write what is in memory, close and release the lock."""

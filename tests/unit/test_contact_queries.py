@@ -22,7 +22,7 @@ class Reads:
 
     def __init__(self) -> None:
         self.view = FakePartitions()
-        self.recent = RecentAwards(SCORES, rows=3, contacts=2)
+        self.recent = RecentAwards(SCORES, rows=3, outputs=5)
         self.names: dict[int, str] = {1: "Opened"}
         self.queries = ContactQueries(self.view, self.recent)
         self.partition = partition_of(KEY, self.view.partition_count)
@@ -93,11 +93,14 @@ def test_erased_contact_leaves_no_rows(reads: Reads) -> None:
     assert reads.score().logs == []
 
 
-def test_rows_and_contacts_are_bounded(reads: Reads) -> None:
+def test_rows_in_memory_are_bounded(reads: Reads) -> None:
     reads.view.put("42", core(awards=5, total=25))
     reads.batch(6, *(output(n) for n in range(1, 6)))
     assert [row.log_id for row in reads.score(limit=100).logs] == [5, 4, 3]
     reads.batch(7, output(1, "a"), output(1, "b"))
+    assert len(reads.score().logs) == 3
+    reads.batch(8, *(output(n, "a") for n in range(2, 6)))
+    reads.batch(9, output(6, "a"))
     assert reads.score().logs == []
 
 

@@ -55,7 +55,7 @@ async def producer(monkeypatch: pytest.MonkeyPatch) -> FakeProducer:
     return producer
 
 
-async def begun(producer: FakeProducer) -> "asyncio.Task[int]":
+async def begun(producer: FakeProducer) -> "asyncio.Task[dict[str, int]]":
     """Begin to commit a batch of two outputs; return when everything has been handed over."""
     job = Job(
         name="job", sources=("events",), changelog="changelog", journal="journal", partitions=1,

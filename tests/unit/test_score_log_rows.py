@@ -1,16 +1,26 @@
 """Which rows of a contact's log may be shown, and what the local log keeps of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from schemas.outputs import Award, ScoreChanged
-from stream_app.reading import award_rows
+from stream_app.reading import award_rows, score_log
 from stream_app.reading.award_rows import Asked, Run
 from stream_app.reading.recent_awards import Frontier, RecentAwards
-from stream_app.reading.score_log_store import MARK_KEY, LogBroken, LogLocked, LogRecord, LogStore, Mark, shared_cache
+from stream_app.reading.score_log import Held, ScoreLog
+from stream_app.reading.score_log_store import (
+    MARK_KEY,
+    LogBroken,
+    LogLocked,
+    LogRecord,
+    LogStalled,
+    LogStore,
+    Mark,
+    shared_cache,
+)
 from tests.unit.web_fakes import SCORES, change
 
 ALL = Asked("default", 10_000)
@@ -145,11 +155,56 @@ def test_rows_without_a_mark_are_of_another_layout_and_go(tmp_path: Path) -> Non
     store.close()
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("Result incomplete: Write stall", LogStalled), ("IO error: No space left on device", LogBroken)],
+)
+def test_a_write_that_the_disk_does_not_take_yet_is_told_apart(store: LogStore, said: str, kind: type) -> None:
+    class Refusing:
+        def iter(self, _: object) -> None:
+            raise Exception(said)
+
+    taken, store._db = store._db, Refusing()  # pyright: ignore[reportPrivateUsage] RocksDB cannot be made to stall
+    with pytest.raises(LogBroken) as broken:
+        store.write(records(1, 1), MARK)
+    store._db = taken  # pyright: ignore[reportPrivateUsage] as above
+    assert type(broken.value) is kind
+
+
+async def test_a_stalled_write_is_tried_until_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_log, "STALL_SECONDS", 0)
+    log = ScoreLog(RecentAwards(SCORES), tmp_path, 400)
+    held = Held(await log.open(0), 0, 0, 0, True)
+    write, stalls = held.store.write, [LogStalled("Write stall")] * 2
+
+    def stalling(sent: Sequence[LogRecord], mark: Mark) -> int:
+        if stalls:
+            raise stalls.pop()
+        return write(sent, mark)
+
+    monkeypatch.setattr(held.store, "write", stalling)
+    log.held[0] = held
+    await log.write(held, records(1, 2), MARK)
+    assert (held.position, log.read, kept(held.store, 2)) == (8, 2, [2, 1])
+    await log.let_go(0)
+
+
 def test_a_log_is_open_once(tmp_path: Path) -> None:
     store = opened(tmp_path)
     with pytest.raises(LogLocked):
         opened(tmp_path)
     store.close()
+
+
+def test_rows_from_before_an_erase_that_nobody_saw_are_gone() -> None:
+    recent = RecentAwards(SCORES, outputs=3)
+    recent.observe(0, 1, {SCORES: [(KEY, value, []) for _, value in records(1, 2)]}, {SCORES: 2})
+    assert [one.version for one in recent.newest(0, 1, KEY)] == [2, 1]
+    recent.observe(0, 2, {SCORES: [(KEY, None, [])]}, {SCORES: 3})
+    for seq in range(3, 7):
+        recent.observe(0, seq, {SCORES: [(b"1:9", value, []) for _, value in records(1, 2)]}, {SCORES: 2 * seq})
+    assert recent.newest(0, 6, KEY) == []
+    assert recent.frontier(0, 6) == Frontier(12, 3)
 
 
 def test_the_frontier_moves_with_batches_and_is_not_known_after_an_absence() -> None:
