@@ -1,16 +1,14 @@
 """create_app: the one place that binds topics, tables, handler and services into a Faust application.
 
-Laws: nothing happens at import, and two apps can be constructed in one process; what flows where is one readable call,
-the ``Job``.  Reads settings; starts nothing.
+Laws: nothing happens at import, and two apps can be constructed in one process; what flows where is in `jobs`.
+Reads settings; starts nothing.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Protocol
 
-import faust
-from faust.types.auth import AuthProtocol, SASLMechanism
 from mode import Service
 
 from stream_app.authoring.api_key_topic import ApiKeyFollower
@@ -18,14 +16,10 @@ from stream_app.authoring.config_topic import ConfigSession
 from stream_app.authoring.editor import Editor
 from stream_app.authoring.follower import ConfigFollower
 from stream_app.authoring.key_administration import KeyAdministration
-from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Job, Probe, Store, Work
-from stream_app.delivery.rekey import RekeyJob
+from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Probe, Work
 from stream_app.delivery.rekey_group import RekeyGroup
-from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.sender import Sender
-from stream_app.delivery.stores import MemoryStore
-from stream_app.processing.handler import Rulebooks, ScoringHandler
-from stream_app.processing.rekeying import Rekeying
+from stream_app.jobs import ingest_job, scoring_handler, scoring_job
 from stream_app.reading.contact_desk import ContactDesk, contact_desk
 from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.fires import FireTotals
@@ -46,8 +40,6 @@ from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
 from stream_app.web.score_log_metrics import ScoreLogCollector
 from stream_app.web.server import WebServer
-
-DEAD_LETTER_BATCH_BYTES = 4_000_000
 
 
 class Announcing:
@@ -81,52 +73,33 @@ class Announcing:
             tell(batch, effects)
 
 
-class FollowConfig(Service):
-    """Keeps the rulebook current; starts when what was in ``config`` is read, so that no record misses a rule."""
+class Follower(Protocol):
+    """What reads on for as long as the worker lives."""
 
-    def __init__(self, follower: ConfigFollower) -> None:
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def stop(self) -> None:
+        """End."""
+        ...
+
+
+class Following(Service):
+    """A follower as a service; it has started when ``until`` has ended too, where that is given."""
+
+    def __init__(self, follower: Follower, until: Callable[[], Awaitable[object]] | None = None) -> None:
         super().__init__()
-        self._follower = follower
-
-    async def on_start(self) -> None:
-        """Follow, and wait until the end of the log is read."""
-        await self._follower.start()
-        await self._follower.caught_up()
-
-    async def on_stop(self) -> None:
-        """End following."""
-        await self._follower.stop()
-
-
-class FollowKeys(Service):
-    """Keeps the API keys current; until they are known requests with one are told to wait."""
-
-    def __init__(self, follower: ApiKeyFollower) -> None:
-        super().__init__()
-        self._follower = follower
+        self._follower, self._until = follower, until
 
     async def on_start(self) -> None:
         """Follow."""
         await self._follower.start()
+        if self._until is not None:
+            await self._until()
 
     async def on_stop(self) -> None:
         """End following."""
-        await self._follower.stop()
-
-
-class FollowScoreLog(Service):
-    """Keeps the score logs of this worker's partitions; nothing waits for it."""
-
-    def __init__(self, follower: ScoreLogFollower) -> None:
-        super().__init__()
-        self._follower = follower
-
-    async def on_start(self) -> None:
-        """Follow."""
-        await self._follower.start()
-
-    async def on_stop(self) -> None:
-        """End following and close the logs."""
         await self._follower.stop()
 
 
@@ -134,12 +107,12 @@ class LeadstreamApp(ExactlyOnceApp):
     """The application with what starts beside it: ``web`` before the broker answers, the others after."""
 
     web_view: WebServer
-    config: FollowConfig
+    config: Following
     follower: ConfigFollower
-    keys: FollowKeys
+    keys: Following
     api_keys: ApiKeyFollower
     ingest: RekeyGroup
-    score_log: FollowScoreLog
+    score_log: Following
 
     def why_not(self) -> str | None:
         """Return why this worker cannot do its work, None when it can (``/ready``)."""
@@ -169,105 +142,19 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
         url=settings.advertised_url,
         session_timeout_seconds=settings.session_timeout_seconds,
         instance_id=settings.instance_id,
-        **_credentials(client),
     )
-    app.follower, app.config = follower, FollowConfig(follower)
+    app.follower = follower
+    app.config = Following(follower, until=follower.caught_up)  # so that no record misses a rule
     app.api_keys = ApiKeyFollower(settings)
-    app.keys = FollowKeys(app.api_keys)
+    app.keys = Following(app.api_keys)
     app.ingest = RekeyGroup(ingest_job(settings, probe))
     log = ScoreLog(recent, settings.data_dir / "log" / settings.app_id, settings.score_changed_days)
     sender = Sender(client)
     desk = contact_desk(settings, app.partitions, sender, log)
     announcing.also.append(desk.observe)
-    app.score_log = FollowScoreLog(
-        ScoreLogFollower(client, topics.score_changed.name, app.partitions, recent, log)
-    )  # fmt: skip
+    app.score_log = Following(ScoreLogFollower(client, topics.score_changed.name, app.partitions, recent, log))
     app.web_view = _web(settings, app, log, follower, desk, sender)
     return app
-
-
-def scoring_job(settings: Settings, handler: Handler, probe: Probe | None = None) -> Job:
-    """Return the job: what flows from where to where; repairs use the same one."""
-    topics = declared_topics(settings)
-    return Job(
-        name=settings.app_id,
-        sources=tuple(spec.name for spec in topics.sources),
-        changelog=topics.changelog.name,
-        journal=topics.journal.name,
-        partitions=settings.partitions,
-        handler=handler,
-        client=kafka_client_arguments(settings),
-        store=partial(_open_store, settings),
-        start=settings.start,
-        clock_mode=settings.clock,
-        max_batch_records=settings.max_batch_records,
-        heartbeat_seconds=settings.session_timeout_seconds / 6,
-        compression="lz4",
-        wide_topics={topics.dead_letters.name: DEAD_LETTER_BATCH_BYTES},
-        probe=probe,
-    )
-
-
-def ingest_job(settings: Settings, probe: Probe | None = None) -> RekeyJob:
-    """Return the job of ingest: sources of role any into ``rekeyed``, what cannot be keyed into the dead letters."""
-    topics = declared_topics(settings)
-    rekeyed, dead_letters = topics.rekeyed.name, topics.dead_letters.name
-    return RekeyJob(
-        name=f"{settings.app_id}-ingest",
-        sources=tuple(spec.name for spec in topics.unkeyed),
-        route=Rekeying(rekeyed, dead_letters, settings.partitions, settings.max_record_bytes),
-        client=kafka_client_arguments(settings),
-        start=settings.start,
-        max_batch_records=settings.max_batch_records,
-        session_timeout_seconds=settings.session_timeout_seconds,
-        heartbeat_seconds=settings.session_timeout_seconds / 6,
-        compression="lz4",
-        wide_topics={dead_letters: DEAD_LETTER_BATCH_BYTES},
-        probe=probe,
-    )
-
-
-def scoring_handler(settings: Settings, rulebooks: Rulebooks) -> ScoringHandler:
-    """Return the handler that scores; `state verify` replays with the same one over the history of rulebooks."""
-    topics = declared_topics(settings)
-    return ScoringHandler(
-        partitions=settings.partitions,
-        engagement=[spec.name for spec in topics.keyed],
-        rekeyed=topics.rekeyed.name,
-        contacts=topics.contacts.name,
-        commands=topics.commands.name,
-        score_changed=topics.score_changed.name,
-        threshold_crossed=topics.threshold_crossed.name,
-        dead_letters=topics.dead_letters.name,
-        rulebooks=rulebooks,
-        dedupe_ids=settings.dedupe_ids,
-        max_record_bytes=settings.max_record_bytes,
-        max_lateness_days=settings.max_lateness_days,
-        headers=settings.headers,
-    )
-
-
-def _open_store(settings: Settings, partition: int) -> Store:
-    if settings.store == "memory":
-        return MemoryStore()
-    return RocksStore(settings.data_dir / "state" / settings.app_id / str(partition))
-
-
-def _credentials(client: dict[str, Any]) -> dict[str, Any]:
-    """Return Faust's broker_credentials for the same servers and security as every other client."""
-    protocol, context = client["security_protocol"], client.get("ssl_context")
-    if protocol == "PLAINTEXT":
-        return {}
-    if protocol == "SSL":
-        return {"broker_credentials": faust.SSLCredentials(context)}
-    sasl = faust.SASLCredentials(
-        mechanism=SASLMechanism(client["sasl_mechanism"]),
-        username=client["sasl_plain_username"],
-        password=client["sasl_plain_password"],
-        ssl_context=context,
-    )
-    sasl.protocol = AuthProtocol(protocol)
-    return {"broker_credentials": sasl}
 
 
 def _web(

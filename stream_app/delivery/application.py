@@ -4,10 +4,13 @@ Laws: it is a real `faust.App`: membership, assignment, tables, timers, services
 transactions and restore are delivery's.  Nothing happens at import; two can be constructed in one process.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import faust
 from faust.types import StreamT
+from faust.types.auth import AuthProtocol, SASLMechanism
 
 from stream_app.delivery.aiokafka_seams import tune
 from stream_app.delivery.faust_seams import MembershipConsumer, SeamedApp
@@ -40,6 +43,7 @@ class ExactlyOnceApp(SeamedApp):
             broker_rebalance_timeout=max(20.0, 2 * session_timeout_seconds),
             broker_request_timeout=max(40.0, 4 * session_timeout_seconds),
             **member,
+            **_credentials(job.client),
             **faust_settings,
         )
         tune()
@@ -62,3 +66,20 @@ async def _keep_subscribed(stream: StreamT[Any]) -> None:
     """Keep a topic subscribed; its partitions stay paused in Faust and are read by delivery."""
     async for _ in stream:
         raise RuntimeError("Faust fetched a record of an exactly-once source")
+
+
+def _credentials(client: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Faust's broker_credentials for the same servers and security as every other client."""
+    protocol, context = client.get("security_protocol", "PLAINTEXT"), client.get("ssl_context")
+    if protocol == "PLAINTEXT":
+        return {}
+    if protocol == "SSL":
+        return {"broker_credentials": faust.SSLCredentials(context)}
+    sasl = faust.SASLCredentials(
+        mechanism=SASLMechanism(client["sasl_mechanism"]),
+        username=client["sasl_plain_username"],
+        password=client["sasl_plain_password"],
+        ssl_context=context,
+    )
+    sasl.protocol = AuthProtocol(protocol)
+    return {"broker_credentials": sasl}

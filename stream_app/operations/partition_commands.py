@@ -59,9 +59,9 @@ def skip(
 
 
 async def _skip(settings: Settings, number: int, topic: str, start: int, end: int, dry_run: bool) -> PartitionRecord:
-    from stream_app.app import scoring_handler, scoring_job
     from stream_app.authoring.rulebook_history import RulebookHistory
     from stream_app.delivery.repair import skip as skip_range
+    from stream_app.jobs import scoring_handler, scoring_job
 
     job = scoring_job(settings, scoring_handler(settings, RulebookHistory([])))
     return await skip_range(job, number, topic, start, end, dry_run=dry_run)

@@ -13,11 +13,11 @@ import msgspec
 from aiokafka import TopicPartition
 
 from schemas.journal import BatchJournal, PartitionRecord
-from stream_app.app import scoring_handler
 from stream_app.authoring.config_topic import read_config
 from stream_app.authoring.rulebook_history import RulebookHistory, UnknownVersion
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.replay import NotReplayable, Replay, first_record
+from stream_app.jobs import scoring_handler
 from stream_app.operations.log_cursor import Cursor, cursor, settled_ends, stable_ends, starts
 from stream_app.operations.output_comparison import OutputComparison
 from stream_app.operations.shown import safe_text, shown_key, shown_state, shown_time
