@@ -172,7 +172,7 @@ class Batches:
         end = effects.ends[job.changelog]
         # INVARIANT: merged_only_after_commit; nothing awaits between the commit and the end of the merge
         self._reach("merging")
-        self._store.apply(changes, Checkpoint(end, now_ms()))
+        self._store.apply(changes, Checkpoint(end, now_ms()), effects.dues)
         self.end = end + 1  # its own commit marker
         self.record = record
         self._counters.batches += 1

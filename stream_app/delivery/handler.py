@@ -43,6 +43,14 @@ class Committed(Protocol):
         ...
 
 
+class Dated(Committed, Protocol):
+    """The same with its due times, for the Handler alone: they may be read while nothing commits."""
+
+    def dues(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (due time, key) of all records that fall due, in order."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One transaction to be.
@@ -74,12 +82,14 @@ class Outcomes:
 class Effects:
     """All that one batch does: records for output topics, and changed state records (None deletes).
 
-    ``ends`` is known once it is committed: the offset after the last record of each topic that it wrote.
+    ``dues`` are the due times that changed records have now and had not before, by key; ``ends`` is known once it is
+    committed: the offset after the last record of each topic that it wrote.
     """
 
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict[str, Sequence[Output]])
     changes: Mapping[bytes, bytes | None] = field(default_factory=dict[bytes, bytes | None])
     outcomes: Outcomes = field(default_factory=Outcomes)
+    dues: Mapping[bytes, int] = field(default_factory=dict[bytes, int])
     ends: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -111,7 +121,7 @@ class Work(Protocol):
 class Handler(Protocol):
     """The program: one for all partitions of a worker."""
 
-    def begin(self, batch: Batch, committed: Committed) -> Work:
+    def begin(self, batch: Batch, committed: Dated) -> Work:
         """Start a batch."""
         ...
 
@@ -123,7 +133,7 @@ class Handler(Protocol):
         """Tell whether moving from one rulebook version to another changes contacts that have no input."""
         ...
 
-    def next_due(self, committed: Committed) -> int | None:
+    def next_due(self, committed: Dated) -> int | None:
         """Return the earliest due time of a partition in milliseconds, or None."""
         ...
 

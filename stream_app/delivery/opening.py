@@ -63,6 +63,8 @@ async def open_partition(
         consumer.pause(*sources)
         await _check_counts(job, consumer)
         restored, end = await _restore(consumer, changelog, store, warn, progress)
+        for _ in store.index(RESTORE_CHUNK):
+            await asyncio.sleep(0)
         raw = store.get(PARTITION_RECORD_KEY)
         if raw is None:
             record = await _first_record(job, consumer, sources, store)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from schemas.journal import BatchJournal, PartitionRecord, SourceCounters, Sweep
 from stream_app.delivery import steps
+from stream_app.delivery.due_times import DueOf, never_due
 from stream_app.delivery.handler import Batch, Effects, Handler, Record, Work
 from stream_app.delivery.stores import Checkpoint, MemoryStore
 
@@ -31,9 +32,12 @@ def first_record(live: PartitionRecord, version: int) -> PartitionRecord:
 class Replay:
     """One partition from its first batch on; ``store`` and ``record`` are its state after the last one applied."""
 
-    def __init__(self, handler: Handler, partition: int, record: PartitionRecord, tick_contacts: int = 500) -> None:
+    def __init__(
+        self, handler: Handler, partition: int, record: PartitionRecord, tick_contacts: int = 500,
+        due_of: DueOf = never_due,
+    ) -> None:  # fmt: skip
         self.record = record
-        self.store = MemoryStore()
+        self.store = MemoryStore(due_of)
         self.records = 0
         self._handler = handler
         self._partition = partition
@@ -53,7 +57,7 @@ class Replay:
             effects = self._skip(entry, after)
         else:
             effects = self._run(entry, self._handler.begin(batch, self.store), iter(records), after)
-        self.store.apply(steps.changes(effects, after), Checkpoint(entry.seq, entry.clock))
+        self.store.apply(steps.changes(effects, after), Checkpoint(entry.seq, entry.clock), effects.dues)
         self.record = after
         return effects
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+from stream_app.delivery.due_times import NOTHING_DUE, Due, DueHeap, DueOf, never_due
+
 Change = tuple[bytes, bytes | None]
 
 
@@ -40,8 +42,18 @@ class Store(Protocol):
         """Take changelog records in while restoring; None deletes; later records win."""
         ...
 
-    def apply(self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint) -> None:
-        """Take the changes of one committed batch in, all or nothing."""
+    def index(self, records: int) -> Iterator[None]:
+        """Make the due times of what was loaded findable, in slices; nothing may commit meanwhile."""
+        ...
+
+    def apply(
+        self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint, dues: Mapping[bytes, int] = NOTHING_DUE
+    ) -> None:
+        """Take the changes of one committed batch in, all or nothing; ``dues`` are due times that are new, by key."""
+        ...
+
+    def dues(self) -> Iterator[Due]:
+        """Yield (due time, key) of all records that fall due, in order; nothing may commit meanwhile."""
         ...
 
     def checkpoint(self) -> Checkpoint | None:
@@ -60,12 +72,13 @@ class Store(Protocol):
 class MemoryStore:
     """A dict; restored from the whole changelog at every open."""
 
-    def __init__(self) -> None:
+    def __init__(self, due_of: DueOf = never_due) -> None:
         self._data: dict[bytes, bytes] = {}
         self._order: list[bytes] = []
         self._unsorted: list[bytes] = []
         self._checkpoint: Checkpoint | None = None
         self.get: Callable[[bytes], bytes | None] = self._data.get
+        self._dues = DueHeap(due_of, self._data.get)
 
     def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) in key order; sorts what has come since the last scan."""
@@ -97,9 +110,20 @@ class MemoryStore:
                 data[key] = value
         self._checkpoint = checkpoint
 
-    def apply(self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint) -> None:
+    def index(self, records: int) -> Iterator[None]:
+        """Find all due times anew."""
+        return self._dues.rebuild(self.walk(records))
+
+    def apply(
+        self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint, dues: Mapping[bytes, int] = NOTHING_DUE
+    ) -> None:
         """Take the changes of one committed batch in."""
         self.load(changes.items(), checkpoint)
+        self._dues.add(dues)
+
+    def dues(self) -> Iterator[Due]:
+        """Yield what is due, in order."""
+        return iter(self._dues)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return what the store stands for."""
@@ -110,6 +134,7 @@ class MemoryStore:
         self._data.clear()
         self._order.clear()
         self._unsorted.clear()
+        self._dues.clear()
         self._checkpoint = None
 
     def close(self) -> None:
