@@ -16,10 +16,11 @@ from stream_app.authoring.config_topic import ConfigSession
 from stream_app.authoring.editor import Editor
 from stream_app.authoring.follower import ConfigFollower
 from stream_app.authoring.key_administration import KeyAdministration
-from stream_app.delivery import Batch, Committed, Effects, ExactlyOnceApp, Handler, Probe, Work
+from stream_app.delivery import Batch, Dated, Effects, ExactlyOnceApp, Handler, Probe, Work
 from stream_app.delivery.rekey_group import RekeyGroup
 from stream_app.delivery.sender import Sender
 from stream_app.jobs import ingest_job, scoring_handler, scoring_job
+from stream_app.processing.handler import ScoringCounters
 from stream_app.reading.contact_desk import ContactDesk, contact_desk
 from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.fires import FireTotals
@@ -30,12 +31,12 @@ from stream_app.reading.recent_awards import RecentAwards
 from stream_app.reading.score_log import ScoreLog
 from stream_app.reading.score_log_follower import ScoreLogFollower
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
-from stream_app.web import commands, contacts, editing, events, keys, probes, scores, stream
+from stream_app.web import accounting, commands, contacts, editing, events, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
 from stream_app.web.ingest_metrics import IngestCollector
-from stream_app.web.metrics import ForwardedCollector, create_registry
+from stream_app.web.metrics import ForwardedCollector, ScoringCollector, create_registry
 from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
 from stream_app.web.score_log_metrics import ScoreLogCollector
@@ -49,7 +50,7 @@ class Announcing:
         self._handler, self._recent = handler, recent
         self.also: list[Callable[[Batch, Effects], None]] = []
 
-    def begin(self, batch: Batch, committed: Committed) -> Work:
+    def begin(self, batch: Batch, committed: Dated) -> Work:
         """Start a batch."""
         return self._handler.begin(batch, committed)
 
@@ -61,7 +62,7 @@ class Announcing:
         """Tell whether a change of rules moves contacts without input."""
         return self._handler.needs_sweep(before, now)
 
-    def next_due(self, committed: Committed) -> int | None:
+    def next_due(self, committed: Dated) -> int | None:
         """Return the earliest due time."""
         return self._handler.next_due(committed)
 
@@ -112,6 +113,7 @@ class LeadstreamApp(ExactlyOnceApp):
     keys: Following
     api_keys: ApiKeyFollower
     ingest: RekeyGroup
+    scoring: ScoringCounters
     score_log: Following
 
     def why_not(self) -> str | None:
@@ -132,7 +134,8 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     """Return the application for these settings; `operations.process.run` runs it."""
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
     follower, recent = ConfigFollower(settings), RecentAwards(topics.score_changed.name)
-    announcing = Announcing(scoring_handler(settings, follower), recent)
+    handler = scoring_handler(settings, follower)
+    announcing = Announcing(handler, recent)
     job = scoring_job(settings, announcing, probe)
     app = LeadstreamApp(
         job,
@@ -148,6 +151,7 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     app.api_keys = ApiKeyFollower(settings)
     app.keys = Following(app.api_keys)
     app.ingest = RekeyGroup(ingest_job(settings, probe))
+    app.scoring = handler.counters
     log = ScoreLog(recent, settings.data_dir / "log" / settings.app_id, settings.score_changed_days)
     sender = Sender(client)
     desk = contact_desk(settings, app.partitions, sender, log)
@@ -177,8 +181,14 @@ def _web(
             probes.PARTITIONS: app.partitions,
             probes.READY: probes.Ready(app),
             probes.REGISTRY: create_registry(
-                app.partitions, ForwardedCollector(peers.results), IngestCollector(app.ingest), ScoreLogCollector(log)
+                app.partitions,
+                ScoringCollector(app.scoring),
+                ForwardedCollector(peers.results),
+                IngestCollector(app.ingest),
+                ScoreLogCollector(log),
             ),
+            accounting.INGEST: app.ingest,
+            accounting.ROLES: accounting.Roles.of(topics),
             scores.CONTACTS: queries,
             commands.ORDERS: desk.orders,
             commands.WRITES: desk.writes,

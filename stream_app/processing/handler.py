@@ -6,12 +6,13 @@ of rules alone: there are no due times and no sweeps.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from stream_app.delivery.handler import Batch, Committed, Effects
 from stream_app.processing.codec import Codec
 from stream_app.processing.output_headers import HeaderStyle
-from stream_app.processing.work import Plan, Role, Work
+from stream_app.processing.work import Plan, Role, Scored, Work
 from stream_app.scoring.rulebook import Rulebook
 
 
@@ -25,6 +26,14 @@ class Rulebooks(Protocol):
     def at(self, version: int) -> Rulebook:
         """Return the one in force at a version, at most the newest's."""
         ...
+
+
+@dataclass(slots=True)
+class ScoringCounters:
+    """Totals over committed batches since this process started; words as in `Scored`."""
+
+    capped: int = 0
+    forgotten: int = 0
 
 
 class ScoringHandler:
@@ -43,6 +52,7 @@ class ScoringHandler:
         codec = Codec(partitions, max_record_bytes, max_lateness_days)
         self._plan = Plan(codec, roles, score_changed, threshold_crossed, dead_letters, dedupe_ids, headers)
         self._rulebooks = rulebooks
+        self.counters = ScoringCounters()
 
     def begin(self, batch: Batch, committed: Committed) -> Work:
         """Start a batch under the rulebook of its version."""
@@ -61,4 +71,7 @@ class ScoringHandler:
         return None
 
     def committed(self, batch: Batch, effects: Effects) -> None:
-        """Learn that a batch is durable; the handler keeps nothing between batches."""
+        """Count what a durable batch did; nothing else is kept between batches."""
+        if isinstance(effects, Scored):
+            self.counters.capped += effects.capped
+            self.counters.forgotten += effects.forgotten

@@ -47,10 +47,14 @@ class _Pending:
 
 
 class Overlay:
-    """One batch's contacts; ``window`` is the number of remembered event ids (S4)."""
+    """One batch's contacts; ``window`` is the number of remembered event ids (S4).
+
+    ``forgotten`` counts the values that fell out of memories of rules with ``oncePer``, up to the last `settle`.
+    """
 
     def __init__(self, committed: Committed, window: int) -> None:
         self.entries: dict[bytes | None, Entry] = {}
+        self.forgotten = 0
         self._committed = committed
         self._window = window
         self._changes: sections.Changes = {}
@@ -103,6 +107,8 @@ class Overlay:
                 stored = None
             if contact is not None:
                 sections.store(key, stored, contact, changes)
+                if contact.once:
+                    self.forgotten += sections.forgotten(stored, contact)
             self._changed.add(key)
         self.entries.clear()
         return changes

@@ -107,6 +107,16 @@ def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) 
         _store_once(key, before, after, changes)
 
 
+def forgotten(before: Contact | None, after: Contact) -> int:
+    """Return how many values fell out of a contact's memories between two states."""
+    known = {} if before is None else before.once
+    return sum(
+        memory.forgotten - (known[rule_id].forgotten if rule_id in known else 0)
+        for rule_id, memory in after.once.items()
+        if memory is not known.get(rule_id)
+    )
+
+
 def erase(state: Readable, key: bytes, stored: Contact, changes: Changes) -> None:
     """Delete every record of a contact as it is stored; scans its segments one by one."""
     names = [SEGMENT_SUFFIX + b"%d" % number for number in range(stored.core.segments)]

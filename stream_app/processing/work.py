@@ -42,8 +42,20 @@ class Plan:
     headers: HeaderStyle
 
 
+@dataclass(slots=True)
+class Scored(Effects):
+    """Effects, and what else is counted of them.
+
+    ``capped``: rules that matched beyond their cap (S12); ``forgotten``: values that fell out of memories of rules with
+    ``oncePer`` (S13).
+    """
+
+    capped: int = 0
+    forgotten: int = 0
+
+
 class Work:
-    """Implements ``stream_app.delivery.handler.Work``; ``capped`` counts rules that matched beyond their cap (S12)."""
+    """Implements ``stream_app.delivery.handler.Work``."""
 
     def __init__(self, plan: Plan, batch: Batch, committed: Committed, rulebook: Rulebook) -> None:
         self.clock = batch.clock
@@ -90,7 +102,7 @@ class Work:
         """Return None: so far no change of rules moves contacts without input."""
         return None
 
-    def finish(self) -> Effects:
+    def finish(self) -> Scored:
         """Return everything that the batch does."""
         changes = self._overlay.settle()
         plan = self._plan
@@ -99,7 +111,8 @@ class Work:
             plan.threshold_crossed: self._crossings,
             plan.dead_letters: self._dead,
         }
-        return Effects({topic: records for topic, records in outputs.items() if records}, changes, self._outcomes)
+        sent = {topic: records for topic, records in outputs.items() if records}
+        return Scored(sent, changes, self._outcomes, capped=self.capped, forgotten=self._overlay.forgotten)
 
     def _reader(self, source: str) -> Reader:
         codec, role = self._plan.codec, self._plan.roles[source]

@@ -1,4 +1,4 @@
-"""Delivery's figures for Prometheus, read from PartitionsView when scraped.
+"""Figures of delivery and scoring for Prometheus, read from PartitionsView and ScoringCounters when scraped.
 
 Laws: nothing is counted here; per-partition counters come from the partition record, so they survive a restart and
 move with the partition.
@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from stream_app.delivery.status import PartitionPhase, PartitionStatus, PartitionsView
+from stream_app.processing.handler import ScoringCounters
 
 PHASES: Final[tuple[str, ...]] = get_args(PartitionPhase)
 TOTALS: Final = {
@@ -50,6 +51,21 @@ class PartitionsCollector(Collector):
         statuses = self._partitions.statuses()
         yield from _sources(statuses)
         yield from _partitions(statuses)
+
+
+class ScoringCollector(Collector):
+    """Reads what scoring has counted in this process."""
+
+    def __init__(self, counters: ScoringCounters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all families."""
+        capped, forgotten = self._counters.capped, self._counters.forgotten
+        yield CounterMetricFamily("leadstream_rules_capped", "Rules that matched beyond their cap", value=capped)
+        yield CounterMetricFamily(
+            "leadstream_once_values_forgotten", "Values that memories of rules with oncePer let go", value=forgotten
+        )
 
 
 class ForwardedCollector(Collector):

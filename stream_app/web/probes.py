@@ -1,4 +1,4 @@
-"""``/live``, ``/ready``, ``/metrics`` and ``/accounting``: how the worker and its partitions are.
+"""``/live``, ``/ready`` and ``/metrics``: how the worker and its partitions are.
 
 Laws: only the probes are open; ``/ready`` is 200 exactly when Readiness gives no reason against it.
 Reads PartitionsView at the moment of asking; keeps nothing.
@@ -10,6 +10,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from stream_app.delivery.rekey import RekeyStatus
 from stream_app.delivery.status import PartitionStatus, PartitionsView
 from stream_app.web.answers import data
 from stream_app.web.problems import Problem
@@ -51,46 +52,15 @@ async def get_ready(request: web.Request) -> web.Response:
     return data({"ready": True, "partitions": partitions})
 
 
-async def get_accounting(request: web.Request) -> web.Response:
-    """Answer per source partition: offsets, records by outcome, gaps; and how each held partition is."""
-    view = request.app[PARTITIONS]
-    statuses = view.statuses()
-    rows = [row for status in statuses for row in accounting_rows(status)]
-    held = [
-        {**phase_body(s), "seq": s.seq, "clock": s.clock, "rulebookVersion": s.version, "lag": sum(s.lag.values())}
-        for s in statuses
-    ]
-    return data(rows, meta={"partitionCount": view.partition_count, "partitions": held})
-
-
 async def get_metrics(request: web.Request) -> web.Response:
     """Answer in the Prometheus text format, or OpenMetrics when asked for."""
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return web.Response(body=encode(request.app[REGISTRY]), headers={"Content-Type": content_type})
 
 
-def phase_body(status: PartitionStatus) -> dict[str, Any]:
+def phase_body(status: PartitionStatus | RekeyStatus) -> dict[str, Any]:
     """Return a partition's phase; ``why`` is null while it runs."""
     return {"partition": status.partition, "phase": status.phase, "why": status.why or None}
-
-
-def accounting_rows(status: PartitionStatus) -> list[dict[str, Any]]:
-    """Return one row per source topic: ``to - from = applied + duplicate + noEffect + deadLetter + gaps``."""
-    return [
-        {
-            "topic": topic,
-            "partition": status.partition,
-            "from": counters.start,
-            "to": status.sources.get(topic, counters.start),
-            "applied": counters.applied,
-            "duplicate": counters.duplicate,
-            "noEffect": counters.no_effect,
-            "deadLetter": counters.dead_letter,
-            "gaps": counters.gaps,
-            "lag": status.lag.get(topic, 0),
-        }
-        for topic, counters in sorted(status.counters.items())
-    ]
 
 
 ROUTES: Final = (
@@ -102,9 +72,5 @@ ROUTES: Final = (
     Route(
         method="GET", path="/metrics", handler=get_metrics, scope="read", at_root=True, produces="text/plain",
         summary="Prometheus metrics",
-    ),
-    Route(
-        method="GET", path="/accounting", handler=get_accounting, scope="read", many=True,
-        summary="Per source partition of this worker: offsets, records by outcome, gaps",
     ),
 )  # fmt: skip

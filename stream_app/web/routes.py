@@ -13,6 +13,7 @@ from aiohttp.typedefs import Middleware
 
 from stream_app.settings import Settings
 from stream_app.web import (
+    accounting,
     commands,
     contact_lists,
     contacts,
@@ -32,6 +33,7 @@ from stream_app.web.problems import answer_problems
 from stream_app.web.route import ROUTE_TABLE, Route, RouteTable
 
 ROUTES: Final[tuple[Route, ...]] = (
+    *accounting.ROUTES,
     *api_keys.ROUTES,
     *commands.ROUTES,
     *contact_lists.ROUTES,

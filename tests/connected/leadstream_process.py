@@ -128,10 +128,12 @@ class Leadstream:
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def accounts(self) -> dict[str, int]:
-        """The sums of /accounting over all sources; empty while it does not answer."""
+        """The sums of /accounting over all that is scored; empty while it does not answer."""
         status, body = self.get("/v1/accounting?orgId=1")
         names = ("applied", "duplicate", "noEffect", "deadLetter", "lag")
-        return {name: sum(row[name] for row in body["data"]) for name in names} if status == 200 else {}
+        if status != 200:
+            return {}
+        return {name: sum(row[name] for row in body["data"] if row["role"] != "any") for name in names}
 
 
 def run(*arguments: str, settings: Mapping[str, object]) -> subprocess.CompletedProcess[str]:

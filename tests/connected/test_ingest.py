@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 from stream_app.processing.placement import partition_of
 from tests.conftest import Broker
 from tests.connected.leadstream_process import Leadstream, run
-from tests.faults.loader import write_config
+from tests.faults.clients import write_config
 from tests.faults.logs import Entry, Logs, read_logs
 from tests.faults.oracle import check
 from tests.scoring_kit import T0, profile_record, rule_record
@@ -206,6 +206,12 @@ def adds_up(worker: Leadstream, load: Load) -> None:
         assert of["leadstream_ingest_records_total"] == sent
         assert of["leadstream_ingest_position"] == sent + of["leadstream_ingest_gaps_total"]
         assert of["leadstream_ingest_lag_records"] == 0
+    rows = [row for row in worker.get("/v1/accounting?orgId=1")[1]["data"] if row["role"] == "any"]
+    assert [row["partition"] for row in rows] == list(range(WEB_PARTITIONS))
+    for row in rows:
+        assert row["to"] - row["from"] == row["rekeyed"] + row["deadLetter"] + row["gaps"]
+        assert row["rekeyed"] == sum(place[0] == row["partition"] for place in load.events)
+        assert row["deadLetter"] == sum(place[0] == row["partition"] for place in load.refused)
 
 
 def test_a_mix_over_crashes_is_rekeyed_and_scored_exactly_once(

@@ -34,6 +34,7 @@ class EngineSender:
             contacts=CONTACTS, commands=COMMANDS, score_changed=SCORES, threshold_crossed=CROSSINGS,
             dead_letters=DEAD, rulebooks=OneRulebook(book),
         )  # fmt: skip
+        self.counters = self.handler.counters
         self.offsets: dict[tuple[str, int], int] = {}
         self.desk = contact_desk(partitions, self, recent, limit_seconds=limit_seconds)
 
@@ -78,6 +79,7 @@ class EngineSender:
                 store.records[name] = change
         sources = {**status.sources, topic: offset + 1}
         self.partitions.status[partition] = replace(status, seq=batch.seq, sources=sources)
+        self.handler.committed(batch, effects)
         self.recent.observe(partition, batch.seq, effects.outputs, {})
         if told:
             self.desk.observe(batch, effects)

@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.state import Core, Facts
+from schemas.state import ONCE_VALUES, Core, Facts
 from stream_app.delivery.handler import Batch, Effects, Handler
-from stream_app.processing.handler import ScoringHandler
+from stream_app.processing.handler import ScoringCounters, ScoringHandler
 from stream_app.processing.placement import partition_of
 from stream_app.processing.sections import NewerState, decode_facts
+from stream_app.processing.work import Scored
 from tests.scoring_kit import (
     COMMANDS,
     CONTACTS,
@@ -58,7 +59,7 @@ def test_it_is_a_handler_without_due_times_and_sweeps() -> None:
     assert (handler.version(), handler.needs_sweep(0, 9), handler.next_due(engine.state)) == (BOOK.version, False, None)
     work = handler.begin(Batch(0, 1, "clock", 5, BOOK.version), engine.state)
     assert (work.due(9, 500), work.sweep(b"", 500), work.clock) == (0, None, 5)
-    assert work.finish() == Effects()
+    assert work.finish() == Scored()
     assert isinstance(handler, ScoringHandler)
 
 
@@ -242,6 +243,21 @@ def test_s12_capped_rules_are_counted() -> None:
     engine = Engine(rulebook({"id": 1, "eventType": "email_open", "points": 1, "maxPerContact": 1}))
     engine.run(ENGAGEMENT, opened(0), opened(1), opened(2))
     assert engine.capped == 2
+    assert engine.handler.counters == ScoringCounters(capped=2)
+
+
+def test_s13_values_that_are_forgotten_are_counted() -> None:
+    book = rulebook({"id": 1, "eventType": "email_open", "points": 1, "oncePer": "mail"})
+    engine = Engine(book, settings={"dedupe_ids": 0})
+    more = 250
+    mails = [opened(number, properties={"mail": number}) for number in range(ONCE_VALUES + more)]
+    engine.run(ENGAGEMENT, *mails[: ONCE_VALUES + 3])
+    engine.run(ENGAGEMENT, *mails[ONCE_VALUES + 3 :])
+    engine.run(ENGAGEMENT, *mails[-3:])  # remembered
+    assert engine.handler.counters == ScoringCounters(forgotten=more)
+    engine.run(CONTACTS, FakeRecord(0, None))
+    engine.run(ENGAGEMENT, *mails[:9])  # an erased contact begins anew
+    assert engine.handler.counters == ScoringCounters(forgotten=more)
 
 
 def test_state_of_a_newer_program_stops() -> None:

@@ -8,6 +8,8 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
+from schemas.ingest import IngestProgress
+from stream_app.delivery.rekey import RekeyStatus
 from stream_app.reading.subscription import Message
 from stream_app.web.page_files import POLICY
 from stream_app.web.server import WebServer
@@ -33,13 +35,24 @@ async def test_live_answers_always_and_ready_only_when_ready() -> None:
 
 
 async def test_accounting_adds_up_per_source_partition() -> None:
-    world = World()
+    world = World(variables={"LEADSTREAM_ENGAGEMENT_TOPICS": "leadstream.engagement:keyed,web:any"})
     del world.partitions.status[3]
+    world.ingest.held = [
+        RekeyStatus("web", 0, "opening", "waits"),
+        RekeyStatus("web", 7, "running", position=31, lag=4, progress=IngestProgress(8, 10, 15, 2, 4)),
+    ]
     async with serving(world) as client:
         body = await (await client.get("/v1/accounting", headers=bearer())).json()
-    assert [row["partition"] for row in body["data"]] == [0, 1, 2]
+    assert [(row["role"], row["partition"]) for row in body["data"]] == [
+        ("keyed", 0), ("keyed", 1), ("keyed", 2), ("any", 7),
+    ]  # fmt: skip
+    assert (body["data"][3]["rekeyed"], body["data"][3]["deadLetter"], body["data"][3]["lag"]) == (15, 2, 4)
+    assert body["meta"]["ingest"] == [
+        {"topic": "web", "partition": 0, "phase": "opening", "why": "waits", "lag": 0},
+        {"topic": "web", "partition": 7, "phase": "running", "why": None, "lag": 4},
+    ]
     for row in body["data"]:
-        outcomes = ("applied", "duplicate", "noEffect", "deadLetter", "gaps")
+        outcomes = ("applied", "duplicate", "noEffect", "rekeyed", "deadLetter", "gaps")
         assert row["to"] - row["from"] == sum(row[outcome] for outcome in outcomes)
     assert body["meta"]["partitionCount"] == 4
     assert [p["partition"] for p in body["meta"]["partitions"]] == [0, 1, 2]
@@ -47,6 +60,7 @@ async def test_accounting_adds_up_per_source_partition() -> None:
 
 async def test_metrics_are_read_at_scrape_time() -> None:
     world = World()
+    world.sender.counters.capped, world.sender.counters.forgotten = 7, 2
     async with serving(world) as client:
 
         async def scrape() -> dict[tuple[str, tuple[str, ...]], float]:
@@ -62,6 +76,8 @@ async def test_metrics_are_read_at_scrape_time() -> None:
         assert metrics["leadstream_partition_phase", ("0", "running")] == 1
         assert metrics["leadstream_rulebook_version", ("0",)] == 2
         assert metrics["leadstream_fenced_total", ()] == 1
+        assert metrics["leadstream_rules_capped_total", ()] == 7
+        assert metrics["leadstream_once_values_forgotten_total", ()] == 2
         assert metrics["process_cpu_seconds_total", ()] > 0
         world.partitions.status[0] = running(0, lag=77)
         assert (await scrape())["leadstream_lag_records", ("0", "leadstream.engagement")] == 77

@@ -16,6 +16,7 @@ from schemas.outputs import Award, EventCause, ScoreChanged, ThresholdCrossed
 from schemas.state import CORE, FACTS, HAS_FACTS, SCHEMA_VERSION, SEPARATOR, Core, Facts, ProfileState
 from stream_app.authoring.api_keys import ApiKey, KeyRing, digest_of, make_key
 from stream_app.authoring.key_administration import KeysUnavailable, MadeKey, Revoked
+from stream_app.delivery.rekey import RekeyCounters, RekeyStatus
 from stream_app.delivery.status import DeliveryCounters, PartitionStatus
 from stream_app.processing.placement import partition_of
 from stream_app.reading.contacts import ContactQueries
@@ -24,12 +25,12 @@ from stream_app.reading.live import Live
 from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.owners import Members, Owners
 from stream_app.reading.recent_awards import RecentAwards
-from stream_app.settings import load_settings
-from stream_app.web import commands, contacts, editing, events, keys, probes, scores, stream
+from stream_app.settings import declared_topics, load_settings
+from stream_app.web import accounting, commands, contacts, editing, events, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
-from stream_app.web.metrics import ForwardedCollector, create_registry
+from stream_app.web.metrics import ForwardedCollector, ScoringCollector, create_registry
 from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
 from tests.unit.config_fakes import MemoryConfig
@@ -92,6 +93,17 @@ def running(partition: int, lag: int = 0) -> PartitionStatus:
         partition, "running", seq=5, clock=1_772_375_400_000, version=2, sources={topic: 40}, lag={topic: lag},
         counters={topic: counted},
     )  # fmt: skip
+
+
+class FakeIngest:
+    """A RekeyView that a test sets."""
+
+    def __init__(self) -> None:
+        self.counters = RekeyCounters()
+        self.held: list[RekeyStatus] = []
+
+    def statuses(self) -> list[RekeyStatus]:
+        return self.held
 
 
 class MemoryLog:
@@ -254,6 +266,7 @@ class World:
     """Everything a test of the web needs, wired as the worker wires it."""
 
     partitions: FakePartitions = field(default_factory=FakePartitions)
+    ingest: FakeIngest = field(default_factory=FakeIngest)
     log: MemoryLog = field(default_factory=MemoryLog)
     recent: RecentAwards = field(default_factory=lambda: RecentAwards(SCORES))
     readiness: FakeReadiness = field(default_factory=FakeReadiness)
@@ -271,15 +284,20 @@ class World:
         self.key_desk = FakeKeyDesk(self.api_keys)
         self.keys = Keys(ROOT, self.api_keys)
         owners = Owners(self.group, [SOURCE], self.partitions.partition_count, OWN_URL)
+        settings = load_settings({}, dict(self.variables), Path("/nonexistent"))
         self.app = create_web(
-            settings=load_settings({}, dict(self.variables), Path("/nonexistent")),
+            settings=settings,
             keys=self.keys,
             parts={
                 editing.CONFIG: self.config,
                 editing.EDITS: self.config,
                 probes.PARTITIONS: self.partitions,
                 probes.READY: probes.Ready(self.readiness),
-                probes.REGISTRY: create_registry(self.partitions, ForwardedCollector(self.peers.results)),
+                probes.REGISTRY: create_registry(
+                    self.partitions, ForwardedCollector(self.peers.results), ScoringCollector(self.sender.counters)
+                ),
+                accounting.INGEST: self.ingest,
+                accounting.ROLES: accounting.Roles.of(declared_topics(settings)),
                 scores.CONTACTS: ContactQueries(self.partitions, self.recent),
                 stream.LIVE: self.live,
                 OWNERS: owners,
