@@ -11,7 +11,7 @@ import json
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -109,13 +109,24 @@ class EventPosts:
         fields |= {name: value for name, value in cast("dict[str, Any]", given).items() if value is not None}
         built = self._outgoing.event(fields, now)
         if isinstance(built, Rejected):
-            return Bad(index, built.reason, built.message, _field_of(built.message))
+            return Bad(index, built.reason, built.message, self._field_of(built, fields, now))
         event = built[1]
         if event.org_id != post.org_id:
             return Foreign(index, "orgId")
         if post.sites is not None and event.site_id not in post.sites:
             return Foreign(index, "siteId")
         return built
+
+    def _field_of(self, rejected: Rejected, fields: Mapping[str, Any], now: int) -> str | None:
+        """Return the field that is wrong: the one that the codec names, or without which it would be an event."""
+        for name in EVENT_FIELDS:
+            if name in rejected.message:
+                return name
+        for name in fields:
+            less = {other: value for other, value in fields.items() if other != name}
+            if name in EVENT_FIELDS and not isinstance(self._outgoing.event(less, now), Rejected):
+                return name
+        return None
 
     def _remember(self, post: Post) -> bool:
         """Take note of what came with a key; False when it is not what came before."""
@@ -137,8 +148,3 @@ def _default_id(key: str | None, index: int) -> str:
         return str(uuid.uuid4())
     event_id = f"{key}/{index}"
     return event_id if len(event_id) <= MAX_ID_CHARACTERS else f"{hashlib.sha256(key.encode()).hexdigest()}/{index}"
-
-
-def _field_of(message: str) -> str | None:
-    """Return the field that a sentence of the codec is about."""
-    return next((name for name in EVENT_FIELDS if name in message), None)

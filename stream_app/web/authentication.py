@@ -4,16 +4,19 @@ Laws: a request reaches a handler only with what its `Route` needs, a scope or t
 SHA-256 and compared in constant time, as API keys are; the org comes from the key, only the root key names one.  Before
 the API keys are known a request with one is a 503, never a guess.  Each API key has its rate, and so have the failed
 attempts of one address, which never lock out a valid key behind it; the root key has none.  A worker bound to loopback
-answers only requests addressed to loopback (DNS rebinding).
+answers only requests addressed to loopback (DNS rebinding).  An address that is not percent-encoded UTF-8 reaches no
+handler.
 """
 
 import hmac
 import ipaddress
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -30,6 +33,7 @@ PROBES: Final = frozenset({"/live", "/ready"})
 RANKS: Final[Mapping[Needs, int]] = {"open": 0, "read": 1, "write": 2, "admin": 3, "root": 4}
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_HEADER_BYTES: Final = 8 * 1024
+_NO_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,17 @@ def _limit(wait: float) -> None:
         raise Problem(429, "too_many_requests", "Too many requests: ask again later.", headers=headers)
 
 
+def _check_address(raw: str) -> None:
+    """Refuse an address that names nothing for sure: the id in it would be guessed."""
+    try:
+        unquote_to_bytes(raw).decode()
+        readable = _NO_ESCAPE.search(raw) is None
+    except UnicodeError:
+        readable = False
+    if not readable:
+        raise Problem(400, "invalid_address", "The address is not percent-encoded UTF-8.")
+
+
 class Guard:
     """The middleware that checks limits, the Host header and the key, in this order, before any handler runs."""
 
@@ -137,6 +152,7 @@ class Guard:
         route = route_of(request)
         if route is not None and route.scope != "open":
             request[PRINCIPAL] = self._holder(request, route.scope)
+            _check_address(request.raw_path)
         return await handler(request)
 
     def _holder(self, request: web.Request, needs: Needs) -> Principal:

@@ -6,11 +6,13 @@ names each field by JSON pointer; an unknown field is an error, as for every aut
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from stream_app.authoring.lint import pointer
 from stream_app.web.problems import FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -44,18 +46,30 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
 def fitted(value: Any, model: type[Model], at: str = "") -> Model:
     """Return a JSON value as a model; Problem 400 whose pointers begin with ``at``."""
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise invalid(field_errors(error, at)) from None
+        raise invalid(field_errors(error, value, at)) from None
 
 
-def field_errors(error: ValidationError, at: str = "") -> list[FieldError]:
-    """Return what pydantic found, as JSON pointers."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return [
-        FieldError(at + "".join(f"/{_escaped(part)}" for part in one["loc"]), _code(one["type"]), one["msg"])
-        for one in found
-    ]
+def field_errors(error: ValidationError, value: Any, at: str = "") -> list[FieldError]:
+    """Return what pydantic found in a value, each place once, as JSON pointers."""
+    told: dict[str, FieldError] = {}
+    for one in error.errors(include_url=False, include_input=False, include_context=False):
+        place = at + pointer(*_walked(one["loc"], value, missing=one["type"] == "missing"))
+        earlier = told.get(place)
+        message = one["msg"] if earlier is None else f"{earlier.message}, or: {one['msg']}"
+        told[place] = FieldError(place, _code(one["type"]), message)
+    return list(told.values())
+
+
+def _walked(steps: Sequence[Any], value: Any, *, missing: bool) -> Iterator[int | str]:
+    """Yield the steps that lead on in a value, and to what is missing; pydantic names branches of unions among them."""
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, int) if isinstance(value, list) else isinstance(value, dict) and step in value:
+            yield step
+            value = value[step]  # pyright: ignore[reportUnknownVariableType] JSON
+        elif missing and number == len(steps):
+            yield step
 
 
 def invalid(errors: list[FieldError]) -> Problem:
@@ -67,10 +81,6 @@ def invalid(errors: list[FieldError]) -> Problem:
 
 def _code(kind: str) -> str:
     return CODES.get(kind, "invalid_value")
-
-
-def _escaped(part: str | int) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 def _refuse(constant: str) -> Any:

@@ -29,7 +29,7 @@ async def post_events(request: web.Request) -> web.Response:
     org_id, key = org_of(request), idempotency_key(request)
     at, events = _events(await read_json(request))
     if not 0 < len(events) <= MAX_EVENTS:
-        raise invalid([FieldError("/events", "invalid_value", f"1 to {MAX_EVENTS} events")])
+        raise invalid([FieldError(at.removesuffix("/{}"), "invalid_value", f"1 to {MAX_EVENTS} events")])
     answer = await request.app[EVENTS].take(Post(org_id, request[PRINCIPAL].sites, events, key))
     match answer:
         case Accepted(event_ids):

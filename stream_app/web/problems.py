@@ -75,6 +75,11 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         if error.status < 400:
             raise
         return _response(request, _from_aiohttp(error))
+    except web.RequestPayloadError:
+        detail = "The body cannot be read as its Content-Encoding or Transfer-Encoding says."
+        unreadable = _response(request, Problem(400, "unreadable_body", detail))
+        unreadable.force_close()  # where the next request begins is not known
+        return unreadable
     except Exception:
         logger.exception("request %s failed: %s %s", request[REQUEST_ID], request.method, request.path)
         return _response(request, Problem(500, "internal_error", "This is a fault of leadstream; its log has the id."))

@@ -18,6 +18,7 @@ Scope = Literal["read", "write", "admin"]
 Needs = Literal["open", "read", "write", "admin", "root"]
 
 PREFIXES: Final = ("/v1", "/api/v1")
+SEGMENT: Final = "[^/]+"  # aiohttp's own has no braces, which an id may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class RouteTable:
     def register(self, app: web.Application) -> None:
         """Add every route to an application."""
         for (method, address), route in self._by_address.items():
-            app.router.add_route(method, address, route.handler)
+            app.router.add_route(method, address.replace("}", f":{SEGMENT}}}"), route.handler)
 
     def of(self, request: web.Request) -> Route | None:
         """Return the route that a request reached; None where there is none."""

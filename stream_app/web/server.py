@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 
 def quotes_no_request(record: logging.LogRecord) -> bool:
-    """Tell whether a log record may be written: not one whose traceback quotes a request."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+    """Tell whether a log record may be written: not one of a request that cannot be read, which it would quote."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError | web.RequestPayloadError)
 
 
 class WebServer(Service):

@@ -76,11 +76,11 @@ async def test_s4_event_ids_come_from_the_idempotency_key() -> None:
         (event(contactId="a\x00b"), "/contactId", "invalid_event"),
         (event(eventId="x" * 129), "/eventId", "invalid_event"), (event(orgId="a b"), "/orgId", "invalid_event"),
         (event(siteId=[1]), "/siteId", "invalid_event"),
-        (event(occurredAt="2026-03-01 14:30:00Z"), "", "invalid_event"),
+        (event(occurredAt="2026-03-01 14:30:00Z"), "/occurredAt", "invalid_event"),
         (event(occurredAt=5), "/occurredAt", "invalid_event"),
         (event(occurredAt="2999-01-01T00:00:00Z"), "/occurredAt", "invalid_event"),
         (event(properties=[]), "/properties", "invalid_event"),
-        (event(properties={"a": "x" * 262_144}), "", "too_large"),
+        (event(properties={"a": "x" * 262_144}), "/properties", "too_large"),
         ("text", "", "invalid_event"), (None, "", "invalid_event"),
     ],
 )  # fmt: skip

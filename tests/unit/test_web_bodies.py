@@ -17,6 +17,7 @@ class Given(RestBody):
 
     points: int
     some_tags: list[str] = Field(default=[])
+    sites: list[int | str] = Field(default=[])
 
 
 async def take(request: web.Request) -> web.Response:
@@ -68,6 +69,10 @@ async def test_what_is_no_json_is_told(body: bytes, code: str) -> None:
         (b'{"points": true}', "/points", "invalid_value"),
         (b'{"points": 1, "someTags": ["a", 1]}', "/someTags/1", "invalid_value"),
         (b'{"points": 1, "a/b~": 1}', "/a~1b~0", "unknown_field"),
+        (b'{"points": 1, "sites": ["a", 1, true]}', "/sites/2", "invalid_value"),
+        (b'{"points": 1, "sites": [{}]}', "/sites/0", "invalid_value"),
+        (b'{"points": 1, "sites": [[1]]}', "/sites/0", "invalid_value"),
+        (b'{"points": 1, "some_tags": ["a"]}', "/some_tags", "unknown_field"),
     ],
 )
 async def test_a_wrong_field_is_named_by_its_pointer(body: bytes, pointer: str, code: str) -> None:

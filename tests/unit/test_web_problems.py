@@ -5,9 +5,10 @@ import json
 import logging
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from stream_app.delivery.status import PartitionStatus
+from stream_app.web.server import WebServer
 from tests.unit.web_client import serving
 from tests.unit.web_fakes import World, bearer, core
 
@@ -77,6 +78,23 @@ async def test_unexpected_exception_shows_an_id_and_nothing_else(caplog: pytest.
         assert "1234" not in text
         assert "Traceback" not in text
         assert json.loads(text)["requestId"] in caplog.text
+
+
+async def test_a_body_that_is_not_what_its_encoding_says_is_told_and_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = WebServer(World().app, "127.0.0.1", 0)
+    await server.start()
+    try:
+        headers = bearer(**{"Content-Type": "application/json", "Content-Encoding": "gzip"})
+        async with ClientSession(headers=headers) as client:
+            for _ in range(2):  # the connection of the first is at its end
+                answer = await client.post(f"{server.url}/v1/scores/lookup", data=b'{"contactIds": ["42"]}')
+                assert (answer.status, (await answer.json())["code"]) == (400, "unreadable_body")
+                assert answer.headers["Connection"] == "close"
+    finally:
+        await server.stop()
+    assert [record.name for record in caplog.records if record.exc_info] == []
 
 
 @pytest.mark.parametrize(
