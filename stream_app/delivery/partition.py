@@ -77,6 +77,7 @@ class Partition:
             if time() > ends:
                 self._leave(f"partition {self.number}: its task does not end")
         self._task = None
+        self._reach("rebalancing")
         if cut or task.cancelled():
             closing = asyncio.ensure_future(self.close())
             await asyncio.wait([closing], timeout=max(0.1, ends - time()))

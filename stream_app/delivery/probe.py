@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 Point = Literal[
     "idle", "opening", "restoring", "waiting", "applying", "sending", "sent", "committing", "committed", "merging",
-    "ingest sent", "ingest committing", "ingest committed",
+    "rebalancing", "ingest sent", "ingest committing", "ingest committed",
 ]  # fmt: skip
 
 

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Row] = {
     "partition": Row("stream_app.operations.partition_commands:partition", "Show where partitions stand."),
     "schemas": Row("stream_app.operations.schemas_commands:schemas", "Write and check the JSON Schemas."),
     "generate": Row("stream_app.operations.generate_commands:generate", "Send a made-up load of events and commands."),
+    "chaos": Row("stream_app.operations.chaos_commands:chaos", "Kill and starve workers under load; prove exactness."),
 }
 
 

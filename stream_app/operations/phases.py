@@ -1,8 +1,9 @@
 """Shows in which phase every partition of a worker is, and ends the worker in a chosen one: for fault tests.
 
 LEADSTREAM_PHASE_FILE names a file that holds one byte per partition, kept up to date through shared memory, so that it
-can be read after kill -9.  LEADSTREAM_CRASH=<point>:<nth>[:<delay ms>] kills this process with SIGKILL when the point
-is reached for the nth time, after the delay.  Off, and free of cost, without them.
+can be read after kill -9; a point that is written into it (`arm`) kills this process with SIGKILL when it is reached.
+LEADSTREAM_CRASH=<point>:<nth>[:<delay ms>] does so from the start: at the nth time, after the delay.  Off, and free of
+cost, without them.
 """
 
 import mmap
@@ -11,16 +12,25 @@ import signal
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from stream_app.delivery import Probe
 from stream_app.delivery.probe import Point
 
 PHASE_BYTES: Final[Mapping[Point, bytes]] = {
     "idle": b"i", "opening": b"o", "restoring": b"r", "waiting": b"p", "applying": b"a", "sending": b"t", "sent": b"t",
-    "committing": b"c", "committed": b"c", "merging": b"m",
+    "committing": b"c", "committed": b"c", "merging": b"m", "rebalancing": b"b",
 }  # fmt: skip
 PHASE_FILE_BYTES: Final = 1024
+ARMED: Final = PHASE_FILE_BYTES - 1  # the byte that holds the number of a point, 0 for none
+NUMBERS: Final[Mapping[str, int]] = {point: number for number, point in enumerate(get_args(Point), start=1)}
+
+
+def arm(file: Path, point: Point | None) -> None:
+    """Let the process that keeps this phase file die at a point; None takes that back."""
+    with file.open("r+b") as opened:
+        opened.seek(ARMED)
+        opened.write(bytes([NUMBERS[point] if point else 0]))
 
 
 class PhaseProbe:
@@ -29,7 +39,7 @@ class PhaseProbe:
     def __init__(self, file: Path | None, crash: str | None) -> None:
         self._map = None
         if file is not None:
-            file.write_bytes(b"i" * PHASE_FILE_BYTES)
+            file.write_bytes(b"i" * ARMED + b"\0")
             with file.open("r+b") as opened:
                 self._map = mmap.mmap(opened.fileno(), PHASE_FILE_BYTES)
         self._point, self._left, self._delay_ms = "", 0, 0
@@ -39,8 +49,11 @@ class PhaseProbe:
 
     def reached(self, partition: int, point: Point) -> None:
         """Note the phase; die when it is the chosen one."""
-        if self._map is not None and point in PHASE_BYTES:  # ingest has partitions of its own
-            self._map[partition : partition + 1] = PHASE_BYTES[point]
+        if self._map is not None:
+            if point in PHASE_BYTES:  # ingest has partitions of its own
+                self._map[partition : partition + 1] = PHASE_BYTES[point]
+            if self._map[ARMED] == NUMBERS[point]:
+                self._die()
         if point == self._point:
             self._left -= 1
             if self._left == 0:

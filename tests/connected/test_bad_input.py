@@ -13,7 +13,7 @@ from tests.conftest import Broker
 from tests.connected.leadstream_process import Leadstream, run
 from tests.contract.bad_input import BAD, REFUSED, Bad, place
 from tests.contract.odd_input import ODD, Odd
-from tests.faults.loader import write_config
+from tests.faults.clients import write_config
 from tests.faults.logs import Entry, Logs, read_logs
 from tests.faults.oracle import check
 from tests.scoring_kit import profile_record, rule_record

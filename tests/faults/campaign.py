@@ -1,179 +1,155 @@
-"""A fault campaign: a load runs while workers and the broker are killed and stopped; then the oracle reads the logs.
+"""A run of chaos: a load for some minutes, faults in it by a seeded plan, then the oracle reads the logs.
 
-``python -m tests.faults.campaign --seed 1 --events 60000 --partitions 4 --workers 2 --kills 20 --stops 5
---broker-kills 3 [--static] [--store memory|rocksdb] --report FILE``
-
-Laws: one seed gives one plan; the load is paced over the faults, so that workers are never idle in one; a kill counts
-only when its phase was logged; the verdict is the oracle's alone.  Writes a table, and one JSON line to the report.
+Laws: one seed gives one order of faults; a fault begins only under load; the verdict is the oracle's, of what was
+acknowledged over HTTP, and of the faults themselves.  Reads and writes: one folder, one deployment.
 """
 
-import argparse
-import json
 import sys
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
-from tests.faults.harness import REFERENCE_WORKER, WORKER, Deployment, JournalWatcher, Options
-from tests.faults.injections import Injection, Injector, Step, plan
-from tests.faults.loader import Load, Sender, edited_records, write_config
+from tests.faults.deployment import Deployment, Options
+from tests.faults.fault_table import FAULTS
+from tests.faults.injections import Field
+from tests.faults.loader import Load, Sender
 from tests.faults.logs import read_logs
+from tests.faults.meter import Meter
 from tests.faults.oracle import check
+from tests.faults.report import Run
 from tests.faults.verdict import Verdict
+from tests.faults.writes import Writers, compare_writes
 
-RECORDS_PER_EVENT = 1.3
-MARGIN = 1.7  # the load shall outlive the faults
-CATCH_UP_SECONDS = 240.0
+PERIOD_SECONDS = 20.0
+CALM_SHARE = 0.25
+AT_ONCE_SHARE = 0.3
+EDIT_SECONDS = 5.0
+CATCH_UP_SECONDS = 300.0
 
 
-@dataclass
-class Report:
-    options: Options
-    seed: int
-    events: int
-    injections: list[Injection] = field(default_factory=list)
-    ended_by_themselves: int = 0
-    exit_codes: list[int] = field(default_factory=list)
-    sent: int = 0
-    unacknowledged: int = 0
-    fault_seconds: float = 0
-    load_outlived_faults: bool = False
-    catch_up_seconds: float = 0
-    verdict: Verdict = field(default_factory=Verdict)
+@dataclass(frozen=True)
+class Asked:
+    """``faults`` by name; ``mix`` changes a random subset of them every 20 s, else they come in turn."""
 
-    @property
-    def counted(self) -> list[Injection]:
-        return [injection for injection in self.injections if injection.counts]
-
-    def phases(self) -> Counter[str]:
-        """Kills whose phase was logged, by the most telling phase."""
-        return Counter(injection.phase for injection in self.counted if injection.kind.startswith("kill"))
-
-    def as_dict(self) -> dict[str, object]:
-        return {
-            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "seed": self.seed, "events": self.events,
-            "partitions": self.options.partitions, "workers": self.options.workers, "static": self.options.static,
-            "store": self.options.store, "sent": self.sent, "unacknowledged": self.unacknowledged,
-            "faultSeconds": round(self.fault_seconds, 1), "loadOutlivedFaults": self.load_outlived_faults,
-            "catchUpSeconds": round(self.catch_up_seconds, 1), "endedByThemselves": self.ended_by_themselves,
-            "exitCodes": self.exit_codes, "phases": dict(self.phases()),
-            "injections": [asdict(injection) for injection in self.injections], "verdict": self.verdict.as_dict(),
-        }  # fmt: skip
-
-    def table(self) -> str:
-        rows = [f"{'fault':<28}{'count':>6}{'recovery s (median, most)':>28}"]
-        for kind in sorted({injection.kind for injection in self.injections}):
-            found = [injection for injection in self.counted if injection.kind == kind]
-            seconds = sorted(i.recovery_seconds for i in found if i.recovery_seconds is not None)
-            shown = f"{seconds[len(seconds) // 2]:.1f}, {seconds[-1]:.1f}" if seconds else "-"
-            rows.append(f"{kind:<28}{len(found):>6}{shown:>28}")
-        rows += [f"killed in {phase:<18}{count:>6}" for phase, count in sorted(self.phases().items())]
-        rows.append(f"{'records sent':<28}{self.sent:>6,}  over {self.fault_seconds:.0f} s of faults")
-        rows.append(f"{'not acknowledged':<28}{self.unacknowledged:>6}")
-        rows.append(f"{'load outlived the faults':<28}{self.load_outlived_faults!s:>6}")
-        rows.append(f"{'workers ended by themselves':<28}{self.ended_by_themselves:>6}")
-        rows.append(f"{'exit codes after SIGTERM':<28}{self.exit_codes!s:>6}")
-        return "\n".join([*rows, self.verdict.table()])
+    faults: list[str]
+    mix: bool = False
+    minutes: float = 1.0
+    seed: int = 1
+    per_second: float = 200.0
 
 
 class Campaign:
     """One run over one deployment."""
 
-    def __init__(self, folder: Path, options: Options, seed: int, events: int) -> None:
-        self.deployment = Deployment(folder, options)
-        self.report = Report(options, seed, events)
-        self.load = Load(seed, events, int(time.time() * 1000))
-        self.edit_rules = options.command != REFERENCE_WORKER  # which reads the rules once
+    def __init__(self, folder: Path, options: Options, asked: Asked) -> None:
+        self.deployment, self.options, self.asked = Deployment(folder, options), options, asked
+        self.run = Run.begun(options, asked.seed, asked.mix)
 
-    def run(self, steps: list[Step]) -> Report:
-        """Start everything, inject every step under load, catch up, end the workers, ask the oracle."""
-        deployment, options, report = self.deployment, self.report.options, self.report
-        watcher: JournalWatcher | None = None
+    def go(self) -> Run:
+        """Start everything, inject under load, catch up, end the workers, ask the oracle."""
+        meter: Meter | None = None
         try:
-            deployment.start()
-            watcher = JournalWatcher(deployment.kafka.bootstrap, options)
-            sender = Sender(deployment.kafka.bootstrap, options.prefix, self.load, 100, options.partitions)
-            watcher.start()
-            sender.start()
-            self.inject(steps, watcher, sender)
-            self.catch_up(watcher, sender)
-            report.exit_codes = [worker.terminate() for worker in deployment.workers]
-            logs = read_logs(deployment.kafka.bootstrap, options.prefix, options.app_id, options.partitions)
-            report.verdict = check(logs)
+            self.deployment.start()
+            meter = Meter(self.deployment)
+            field = self.field(meter)
+            for thread in (meter, field.sender, *([] if self.options.reference else [field.writers])):
+                thread.start()
+            self.inject(field)
+            self.catch_up(field)
+            self.run.verdict = self.judge(field)
         finally:
-            if watcher is not None:
-                watcher.halted.set()
-                watcher.join(10)
-            deployment.close()
-        return report
+            if meter is not None:
+                meter.halt()
+            self.deployment.close()
+        return self.run
 
-    def inject(self, steps: list[Step], watcher: JournalWatcher, sender: Sender) -> None:
+    def field(self, meter: Meter) -> Field:
+        asked, options, deployment = self.asked, self.options, self.deployment
+        load = Load(asked.seed, None, int(time.time() * 1000))
+        sender = Sender(deployment.bootstrap, options.prefix, load, asked.per_second, options.counts)
+        if not options.reference:
+            sender.edit_seconds = EDIT_SECONDS
+        writers = Writers(deployment.workers, asked.seed)
+        dice = Random(asked.seed + 1)  # noqa: S311 - a repeatable plan
+        return Field(deployment, meter, sender, writers, dice, short=asked.mix or asked.minutes < 2)
+
+    def inject(self, field: Field) -> None:
+        """Strike until the minutes are over, and each fault at least once unless it is a mix."""
+        ends = time.monotonic() + self.asked.minutes * 60
+        todo = set(self.asked.faults)
+        for name, at_once in self.plan():
+            if time.monotonic() > ends and (self.asked.mix or not todo):
+                break
+            todo.discard(name)
+            self.strike(field, name, at_once)
+        field.recover()
+        self.run.injections, self.run.ended_by_themselves = field.injections, field.ended_by_themselves
+
+    def plan(self) -> Iterator[tuple[str, bool]]:
+        """Names of faults, and whether the next one comes at once, before all has recovered."""
+        dice = Random(self.asked.seed)  # noqa: S311 - a repeatable plan
+        while not self.asked.mix:
+            yield from ((name, False) for name in self.asked.faults)
+        while True:
+            until = time.monotonic() + PERIOD_SECONDS
+            if dice.random() < CALM_SHARE:
+                sys.stderr.write("          calm\n")
+                time.sleep(PERIOD_SECONDS)
+                continue
+            subset = dice.sample(self.asked.faults, min(len(self.asked.faults), dice.randint(1, 4)))
+            while time.monotonic() < until:
+                yield dice.choice(subset), dice.random() < AT_ONCE_SHARE
+
+    def strike(self, field: Field, name: str, at_once: bool) -> None:
+        """Let one fault happen; a recovery or a fault that takes too long is a finding, not the end of the run."""
+        before = len(field.injections)
+        try:
+            FAULTS[name].strike(field)
+            if not at_once:
+                field.recover()
+        except TimeoutError as late:
+            field.struck(name).wrong = f"{late}\n{self.last_words()}"
+            self.restart_all()
+        for injection in field.injections[before:]:
+            sys.stderr.write(injection.line() + "\n")
+
+    def restart_all(self) -> None:
+        for worker in (*self.deployment.workers, self.deployment.guest):
+            worker.kill()
+        if self.deployment.embedded:
+            self.deployment.kafka.start()
+        self.deployment.restart_ended()
+
+    def last_words(self) -> str:
+        return "\n".join(f"worker {w.number}: {w.last_words()[-600:]}" for w in self.deployment.workers)
+
+    def catch_up(self, field: Field) -> None:
+        """End the load, then wait until the journal covers every input."""
+        field.writers.halt()
+        field.sender.halted.set()
+        field.sender.join(CATCH_UP_SECONDS)
+        self.run.sent, self.run.unacknowledged = field.sender.sent, len(field.sender.failed)
         begun = time.monotonic()
-        injector = Injector(self.deployment, watcher, sender, self.report.seed)
-        for done, step in enumerate(steps):
-            passed, ahead = (sum(s.guessed_seconds for s in part) for part in (steps[:done], steps[done:]))
-            slower = max(0.7, (time.monotonic() - begun) / passed) if done else 1
-            left = (self.load.events - self.load.number) * RECORDS_PER_EVENT
-            sender.per_second = max(5.0, left / (ahead * slower * MARGIN))
-            if self.edit_rules:
-                write_config(self.deployment.kafka.bootstrap, self.report.options.prefix, edited_records(done))
-            before = len(self.report.injections)
-            injector.run(step, self.report.injections)
-            for injection in self.report.injections[before:]:
-                sys.stderr.write(f"{time.monotonic() - begun:6.1f} s  {injection.line()}\n")
-        self.report.fault_seconds = time.monotonic() - begun
-        self.report.ended_by_themselves = injector.ended_by_themselves
-        self.report.load_outlived_faults = sender.is_alive()
-
-    def catch_up(self, watcher: JournalWatcher, sender: Sender) -> None:
-        """Send the rest at full speed, then wait until the journal covers every input."""
-        sender.per_second = 20_000
-        sender.join(CATCH_UP_SECONDS)
-        if sender.is_alive():
-            raise TimeoutError("the load could not be sent")
-        self.report.sent, self.report.unacknowledged = sender.sent, len(sender.failed)
-        ends, begun = self.deployment.ends(), time.monotonic()
-        while (lag := watcher.lag(ends)) > 0:
-            self.report.ended_by_themselves += self.deployment.restart_ended()
-            self.report.catch_up_seconds = time.monotonic() - begun
-            if self.report.catch_up_seconds > CATCH_UP_SECONDS:
-                sys.stderr.write(f"lag is {lag} after {CATCH_UP_SECONDS:.0f} s; the oracle will name what is missing\n")
-                return
+        while not field.meter.caught_up(ends := field.ends()):
+            field.restart_ended()
+            if time.monotonic() - begun > CATCH_UP_SECONDS:
+                sys.stderr.write(f"lag is {field.meter.lag(ends)}; the oracle will name what is missing\n")
+                break
             time.sleep(0.2)
+        self.run.catch_up_seconds = time.monotonic() - begun
+        self.run.timeline = field.meter.timeline
+        self.run.exit_codes = [worker.terminate() for worker in self.deployment.workers]
 
-
-def arguments(given: Iterable[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tests.faults.campaign", description="Faults under load, then the oracle.")
-    for name, default in (("seed", 1), ("events", 60_000), ("partitions", 4), ("workers", 2)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    for name, default in (("kills", 20), ("stops", 5), ("broker-kills", 3)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--static", action="store_true")
-    parser.add_argument("--reference-worker", action="store_true", help="the reference on delivery, not the engine")
-    parser.add_argument("--store", choices=("memory", "rocksdb"), default="memory")
-    parser.add_argument("--report", type=Path)
-    parser.add_argument("--folder", type=Path, help="kept; default: a temporary folder, kept when not exact")
-    return parser.parse_args(list(given))
-
-
-def main(given: list[str]) -> int:
-    asked = arguments(given)
-    folder = asked.folder or Path(tempfile.mkdtemp(prefix="leadstream-faults-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    sys.stderr.write(f"seed {asked.seed}, folder {folder}\n")
-    command = REFERENCE_WORKER if asked.reference_worker else WORKER
-    options = Options(asked.partitions, asked.workers, asked.static, asked.store, command=command)
-    steps = plan(asked.seed, asked.workers, asked.kills, asked.stops, asked.broker_kills)
-    report = Campaign(folder, options, asked.seed, asked.events).run(steps)
-    sys.stdout.write(report.table() + "\n")
-    if asked.report is not None:
-        with asked.report.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(report.as_dict()) + "\n")
-    return 0 if report.verdict.ok else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    def judge(self, field: Field) -> Verdict:
+        options = self.options
+        logs = read_logs(self.deployment.bootstrap, options.prefix, options.app_id, options.partitions, options.web)
+        verdict = check(logs)
+        compare_writes(logs, field.writers, verdict)
+        for injection in field.injections:
+            if injection.wrong:
+                verdict.add("wrong", "fault", injection.fault, injection.wrong)
+        if any(self.run.exit_codes):
+            verdict.add("wrong", "fault", "SIGTERM at the end", f"exit codes {self.run.exit_codes}")
+        return verdict

@@ -118,7 +118,8 @@ def stored_totals(key: bytes, value: bytes) -> list[tuple[str, int]]:
     return [] if core is None else [(profile, state.total) for profile, state in core.profiles.items()]
 
 
-def compare_dead_letters(logs: Logs, reference: Reference, verdict: Verdict) -> None:
+def compare_dead_letters(logs: Logs, dead: dict[tuple[str, int, int], tuple[Record, str]], verdict: Verdict) -> None:
+    """Compare with the records and reasons that must be there, by the places that they came from."""
     seen: Counter[tuple[str, int, int]] = Counter()
     for partition in range(logs.partitions):
         for entry in logs.of(logs.topic("dead-letters"), partition):
@@ -128,10 +129,10 @@ def compare_dead_letters(logs: Logs, reference: Reference, verdict: Verdict) -> 
             seen[place] += 1
             if seen[place] > 1:
                 verdict.add("double", "dead letter", place, f"{seen[place]} times")
-            elif place not in reference.dead:
+            elif place not in dead:
                 verdict.add("wrong", "dead letter", place, "the record is good, or does not exist")
             else:
-                record, reason = reference.dead[place]
+                record, reason = dead[place]
                 said = (headers.get("leadstream-reason") or b"").decode()
                 if said != reason:
                     verdict.add("wrong", "dead letter", place, f"reason {said!r} instead of {reason!r}")
@@ -139,8 +140,8 @@ def compare_dead_letters(logs: Logs, reference: Reference, verdict: Verdict) -> 
                     verdict.add("wrong", "dead letter", place, "key or value is not as received")
                 if not set(record.headers) <= set(entry.headers):
                     verdict.add("wrong", "dead letter", place, "headers are not as received")
-    for place in sorted(reference.dead.keys() - seen.keys()):
-        verdict.add("lost", "dead letter", place, f"reason {reference.dead[place][1]}")
+    for place in sorted(dead.keys() - seen.keys()):
+        verdict.add("lost", "dead letter", place, f"reason {dead[place][1]}")
 
 
 def origin(headers: dict[str, bytes | None]) -> tuple[str, int, int]:

@@ -12,12 +12,14 @@ import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters
 from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, Once, ProfileState
+from tests.faults.authored import config_records
+from tests.faults.compare_ingest import ORIGIN, key_of
 from tests.faults.compare_outputs import kept_value
 from tests.faults.compare_state import OUTCOMES, Sections, hash_of
-from tests.faults.loader import Load, config_records
-from tests.faults.logs import OUTPUTS, SOURCE_ROLES, Entry, Logs
+from tests.faults.loader import Load
+from tests.faults.logs import OUTPUTS, SOURCE_ROLES, WEB, Entry, Logs
 from tests.faults.reference import WINDOW, Contact, Reference
-from tests.faults.reference_codec import Record, murmur2
+from tests.faults.reference_codec import Record, Reject, murmur2
 
 NOW_MS = 1_780_000_000_000
 STORE_ID = "store-1"
@@ -26,13 +28,16 @@ STORE_ID = "store-1"
 class HonestEngine:
     def __init__(self, seed: int, events: int, partitions: int) -> None:
         self.random = Random(seed)  # noqa: S311 - a repeatable load
-        self.logs = Logs("leadstream", "leadstream", partitions)
+        self.logs = Logs("leadstream", "leadstream", partitions, partitions + 1)
         self.logs.entries = {place: [] for place in self.logs.places()}
         for key, value in config_records():
             self.append(("leadstream.config", 0), key, value)
         for role, partition, key, value in Load(seed, events, NOW_MS).records():
-            where = murmur2(key or b"") % partitions if partition is None else partition % partitions
+            count = self.logs.web if role == WEB else partitions
+            where = murmur2(key or b"") % count if partition is None else partition % count
             self.append((f"leadstream.{role}", where), key, value)
+            if role == WEB:
+                self.ingest(where)
         config = [(e.offset, e.key, e.value) for e in self.logs.of("leadstream.config", 0)]
         self.reference = Reference(config, partitions)
         self.version = len(config)
@@ -40,6 +45,20 @@ class HonestEngine:
     def append(self, place: tuple[str, int], key: bytes | None, value: bytes | None, **headers: bytes) -> None:
         log = self.logs.entries[place]
         log.append(Entry(len(log), key, value, NOW_MS, tuple(headers.items())))
+
+    def ingest(self, partition: int) -> None:
+        """Forward the newest record of a partition of the source with any key."""
+        topic = self.logs.topic(WEB)
+        entry = self.logs.of(topic, partition)[-1]
+        record = Record(WEB, topic, partition, entry.offset, entry.timestamp, entry.key, entry.value)
+        key = key_of(record)
+        if isinstance(key, Reject):
+            self.bury(partition % self.logs.partitions, record, key.reason)
+            return
+        said = zip(ORIGIN, (topic, str(partition), str(entry.offset)), strict=True)
+        headers = {name: text.encode() for name, text in said}
+        place = ("leadstream.rekeyed", murmur2(key) % self.logs.partitions)
+        self.append(place, key, entry.value, **headers, **{"leadstream-origin-timestamp": b"%d" % entry.timestamp})
 
     def run(self) -> Logs:
         for partition in range(self.logs.partitions):
@@ -92,8 +111,10 @@ class HonestEngine:
                     self.append((self.logs.changelog, partition), key + b"\x00" + name, new.get(name))
 
     def dead_letter(self, partition: int, record: Record) -> None:
-        reason = self.reference.dead[record.topic, record.partition, record.offset][1]
-        headers: dict[str, Any] = dict(dead_letter_headers(record, reason))
+        self.bury(partition, record, self.reference.dead[record.topic, record.partition, record.offset][1])
+
+    def bury(self, partition: int, record: Record, reason: str) -> None:
+        headers: dict[str, Any] = dict(record.headers) | dict(dead_letter_headers(record, reason))
         self.append(("leadstream.dead-letters", partition), record.key, kept_value(record), **headers)
 
 

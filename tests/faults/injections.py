@@ -1,164 +1,147 @@
-"""The faults of a campaign: what is injected, in which order, and how recovery is seen.
+"""What a fault has to work with: the deployment under load, dice, and the record of what was injected.
 
-Laws: one seed gives one plan; a chain starts with a kill at random (or SIGTERM) and goes on with restarts that crash at
-a named point, so that phases are certain; recovery ends when every partition has committed a batch again and every
-worker is ready.
+Laws: recovery ends when all that was acknowledged a moment after the fault is committed, and every worker is ready; a
+kill counts only when a phase was logged; what a fault saw that must not be is a finding of its own.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from signal import SIGCONT, SIGKILL, SIGSTOP
-from typing import Literal
+from signal import SIGKILL
 
-from tests.faults.harness import PHASES, SESSION_SECONDS, Deployment, JournalWatcher, Worker, until
+from confluent_kafka import KafkaException
+
+from stream_app.delivery.probe import Point
+from tests.faults.deployment import Deployment
+from tests.faults.harness import Worker, until
 from tests.faults.loader import Sender
+from tests.faults.meter import Meter
+from tests.faults.writes import Writers
 
-CRASH_SECONDS = 60.0
-RECOVERY_SECONDS = 120.0
+CRASH_SECONDS = 30.0
+RECOVERY_SECONDS = 150.0
 SETTLE_SECONDS = 0.3
-CHAIN_LENGTH = 3
-POINTS = ("committing", "restoring", "sent", "committing:3", "restoring:3", "sending", "committed", "sending:2")
-POINT_PHASES = {"sending": "t", "sent": "t", "committing": "c", "committed": "c", "restoring": "r"}
-TELLING = "ctromapi"  # of several partitions, the phase that a kill is counted under
-
-
-@dataclass(frozen=True)
-class Step:
-    """``chain``: end a worker by ``first``, restart it to crash at each of ``points``; ``stop``; ``broker``."""
-
-    kind: Literal["chain", "stop", "broker"]
-    worker: int = 0
-    first: Literal["kill", "term"] = "kill"
-    points: tuple[str, ...] = ()
-
-    @property
-    def guessed_seconds(self) -> float:
-        """How long it takes until all has recovered, for pacing the load."""
-        return {"chain": 10.0 + 6 * len(self.points), "stop": 22.0, "broker": 8.0}[self.kind]
+PHASES = {
+    "i": "idle", "o": "opening", "r": "restoring", "p": "waiting", "a": "applying", "t": "transaction open",
+    "c": "in commit", "m": "merging", "b": "rebalancing",
+}  # fmt: skip
+POINT_PHASES = {
+    "sending": "t", "sent": "t", "committing": "c", "committed": "c", "restoring": "r", "rebalancing": "b",
+    "opening": "o", "merging": "m", "applying": "a", "waiting": "p",
+}  # fmt: skip
+TELLING = "ctrombapi"  # of several partitions, the phase that a kill is counted under
 
 
 @dataclass
 class Injection:
-    """One fault that happened; ``phases`` has one letter per partition, "" when the worker had not got that far."""
+    """One fault that happened; ``phases`` has one letter per partition, "" when the worker had not got that far.
 
-    kind: str
-    worker: int | None
+    ``at`` in seconds since the run began; ``wrong`` says what the fault itself saw that must not be.
+    """
+
+    fault: str
+    at: float
+    worker: int | None = None
     phases: str = ""
+    point: str = ""
     recovery_seconds: float | None = None
     note: str = ""
-    point: str = ""
+    wrong: str = ""
 
     @property
     def counts(self) -> bool:
-        return self.worker is None or any(letter in self.phases for letter in TELLING.replace("i", ""))
+        """A blow to a worker that held nothing is none."""
+        return self.worker is None or bool(self.point) or any(p in self.phases for p in TELLING.replace("i", ""))
 
     @property
     def phase(self) -> str:
+        if self.point.startswith("ingest"):
+            return self.point
         sure = POINT_PHASES.get(self.point, "")
-        return next((PHASES[letter] for letter in sure + TELLING if letter in self.phases), "unknown")
+        return next((PHASES[letter] for letter in sure + TELLING if letter in self.phases), "none")
 
     def line(self) -> str:
         recovery = "" if self.recovery_seconds is None else f", recovered in {self.recovery_seconds:.1f} s"
         where = "" if self.worker is None else f" worker {self.worker} [{self.phases}]"
-        return f"{self.kind}{where}{recovery}{' - ' + self.note if self.note else ''}"
+        said = "".join(f" - {text}" for text in (self.note, self.wrong) if text)
+        return f"{self.at:7.1f} s  {self.fault}{where}{recovery}{said}"
 
 
-def with_count(point: str, random: Random) -> str:
-    """``committing:3`` (a delay of 3 ms) -> ``committing:<nth>:3``."""
-    name, _, delay = point.partition(":")
-    nth = 1 if name == "restoring" else random.randint(2, 30)
-    return f"{name}:{nth}:{delay}" if delay else f"{name}:{nth}"
+@dataclass
+class Field:
+    """A deployment under load; ``short`` asks long faults to be quick."""
 
+    deployment: Deployment
+    meter: Meter
+    sender: Sender
+    writers: Writers
+    random: Random
+    short: bool = False
+    injections: list[Injection] = field(default_factory=list)
+    ended_by_themselves: int = 0
 
-def plan(seed: int, workers: int, kills: int, stops: int, broker_kills: int) -> list[Step]:
-    """Steps with exactly so many kills (random ones and at points), stops and broker kills, in a seeded order."""
-    random = Random(seed)  # noqa: S311 - a repeatable plan
-    steps: list[Step] = []
-    used = 0
-    while kills > 0:
-        points = [POINTS[(used + i) % len(POINTS)] for i in range(min(CHAIN_LENGTH, kills) - 1)]
-        used += len(points)
-        kills -= len(points) + 1
-        steps.append(Step("chain", random.randrange(workers), "kill", tuple(with_count(p, random) for p in points)))
-    steps += [Step("stop", random.randrange(workers)) for _ in range(stops)]
-    steps += [Step("broker") for _ in range(broker_kills)]
-    random.shuffle(steps)
-    return steps
+    def struck(
+        self, fault: str, worker: Worker | None = None, phases: str = "", point: str = "", note: str = ""
+    ) -> Injection:
+        """Note a fault that has just happened; ``phases`` defaults to those that the worker left."""
+        number, left = (None, phases) if worker is None else (worker.number, phases or worker.phases)
+        made = Injection(fault, time.monotonic() - self.meter.begun, number, left, point, note=note)
+        self.injections.append(made)
+        return made
 
+    def any_worker(self) -> Worker:
+        return self.random.choice(self.deployment.workers)
 
-class Injector:
-    """Carries out steps on a deployment under load."""
+    def ready_worker(self) -> Worker:
+        """A worker that is ready and holds partitions."""
+        chosen: list[Worker] = []
 
-    def __init__(self, deployment: Deployment, watcher: JournalWatcher, sender: Sender, seed: int) -> None:
-        self.deployment, self.watcher, self.sender = deployment, watcher, sender
-        self.random = Random(seed + 1)  # noqa: S311 - a repeatable plan
-        self.ended_by_themselves = 0
+        def found() -> bool:
+            self.restart_ended()
+            chosen[:] = [w for w in self.deployment.workers if w.phases.strip("i") and w.ready()]
+            return bool(chosen)
 
-    def run(self, step: Step, injections: list[Injection]) -> None:
-        """Carry out a step, append what happened, and return when all has recovered."""
-        time.sleep(self.random.uniform(0.5, 2.5))  # the moment of the fault is part of the dice
-        if step.kind == "broker":
-            injections.append(self.kill_broker())
-        elif step.kind == "stop":
-            injections.append(self.stop(self.deployment.workers[step.worker]))
-        else:
-            self.chain(step, injections)
-        injections[-1].recovery_seconds = self.recover()
+        until(found, RECOVERY_SECONDS, "a worker that is ready", 0.1)
+        return self.random.choice(chosen)
 
-    def kill_broker(self) -> Injection:
-        phases = " ".join(worker.phases for worker in self.deployment.workers)
-        self.deployment.kafka.kill()
-        time.sleep(self.random.uniform(0.5, 3))
-        self.deployment.kafka.start()
-        return Injection("broker kill -9", None, phases)
+    def restart_ended(self) -> None:
+        self.ended_by_themselves += self.deployment.restart_ended()
 
-    def stop(self, worker: Worker) -> Injection:
-        """Freeze a worker until the group has given its partitions away, then let the zombie go on."""
-        worker.send(SIGSTOP)
-        phases = worker.phases
-        time.sleep(SESSION_SECONDS + self.random.uniform(3, 6))
-        worker.send(SIGCONT)
-        return Injection("SIGSTOP beyond session", worker.number, phases)
+    def pause(self, least: float, most: float) -> None:
+        """Let the load run for a while: how long is part of the dice."""
+        time.sleep(self.random.uniform(least, most))
 
-    def chain(self, step: Step, injections: list[Injection]) -> None:
-        worker = self.deployment.workers[step.worker]
-        if step.first == "kill":
-            injections.append(Injection("kill -9 at random", worker.number, worker.kill()))
-        else:
-            phases = worker.phases
-            injections.append(Injection("SIGTERM", worker.number, phases, note=f"exit code {worker.terminate()}"))
-        for point in step.points:
-            worker.start(crash=point)
-            injections.append(self.await_crash(worker, point))
-        worker.start()
-
-    def await_crash(self, worker: Worker, point: str) -> Injection:
-        name = point.partition(":")[0]
-        kind = f"kill -9 {name}" + (" + delay" if point.count(":") > 1 else "")
+    def crash_at(self, fault: str, worker: Worker, point: Point) -> None:
+        """Wait for the death of a worker that is to die at a point; where it does not, kill it."""
         try:
-            until(lambda: not worker.running, CRASH_SECONDS, point, 0.01)
+            until(lambda: not worker.running, CRASH_SECONDS, point, 0.005)
         except TimeoutError:
-            return Injection("kill -9 at random", worker.number, worker.kill(), note=f"{point} was not reached")
-        code = worker.process.returncode if worker.process is not None else 0
-        if code != -SIGKILL:
+            worker.kill()
+            self.struck("kill", worker, note=f"{point} was not reached in {CRASH_SECONDS:g} s")
+            return
+        if worker.exit_code == -SIGKILL:
+            self.struck(fault, worker, point=point)
+        else:
             self.ended_by_themselves += 1
-            return Injection("ended by itself", worker.number, worker.phases, note=f"exit code {code} before {point}")
-        return Injection(kind, worker.number, worker.phases, note=point, point=name)
+            self.struck("ended by itself", worker, note=f"exit code {worker.exit_code} before {point}")
 
-    def recover(self) -> float:
-        """Wait until every partition commits again and every worker is ready; restart workers that gave up."""
-        moment = time.monotonic() + SETTLE_SECONDS
+    def recover(self) -> None:
+        """Wait until all that was sent so far is committed and all are ready; the newest injection gets the seconds."""
+        moment = time.monotonic()
+        time.sleep(SETTLE_SECONDS)
+        ends = self.ends()
 
         def recovered() -> bool:
-            self.ended_by_themselves += self.deployment.restart_ended()
-            return self.commits_again(moment) and all(worker.ready() for worker in self.deployment.workers)
+            self.restart_ended()
+            return self.meter.lag(ends) == 0 and all(worker.ready() for worker in self.deployment.workers)
 
-        until(recovered, RECOVERY_SECONDS, "every partition commits again and every worker is ready", 0.05)
-        return time.monotonic() - moment + SETTLE_SECONDS
+        until(recovered, RECOVERY_SECONDS, "all that was sent is committed, and every worker is ready", 0.05)
+        if self.injections and self.injections[-1].recovery_seconds is None:
+            self.injections[-1].recovery_seconds = round(time.monotonic() - moment, 2)
 
-    def commits_again(self, moment: float) -> bool:
-        """Tell whether every partition has committed since; where the load has ended, whether nothing is left."""
-        if self.watcher.moved_since(moment):
-            return True
-        return not self.sender.is_alive() and self.watcher.lag(self.deployment.ends()) == 0
+    def ends(self) -> dict[tuple[str, int], int]:
+        while True:
+            try:
+                return self.deployment.ends()
+            except KafkaException:
+                time.sleep(SETTLE_SECONDS)

@@ -8,72 +8,17 @@ Writes, through ``Sender``, to ``<prefix>.<role>`` by librdkafka with ``murmur2_
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from confluent_kafka import Producer
+from tests.faults.authored import ORGS, edited_records
+from tests.faults.clients import make_producer
+from tests.faults.logs import WEB
 
 Made = tuple[str, int | None, bytes | None, bytes | None]
-ORGS = ("1", "acme")
-STAMP = "2026-01-01T00:00:00Z"
 HUGE = 2**62 + 2**20  # twice leaves int64, once leaves room for every rule
-
-RULES: tuple[dict[str, Any], ...] = (
-    {"id": 1, "name": "Delivered", "eventType": "email_delivered", "points": 1},
-    {"id": 2, "name": "Opened", "eventType": "email_open", "points": 5, "maxPerContact": 10, "siteId": "1"},
-    {"id": 3, "name": "Clicked", "eventType": "email_click", "points": 10},
-    {
-        "id": 4, "name": "Pricing", "eventType": "email_click", "points": 15, "maxPerContact": 3,
-        "eventFilter": {"url": ["https://example.com/pricing", "https://example.com/plans"]},
-    },
-    {
-        "id": 5, "name": "Asked for a demo", "eventType": "tag_added", "points": 30, "maxPerContact": 2,
-        "eventFilter": {"tagName": "demo-requested"},
-    },
-    {
-        "id": 6, "name": "Onboarded", "eventType": "custom_event", "points": 25, "repeatable": False,
-        "eventFilter": {"event.name": "completed_onboarding", "step": 3},
-    },
-    {"id": 7, "name": "Complained", "eventType": "email_complaint", "points": -50, "maxPerContact": 1},
-    {"id": 8, "name": "Spoken to", "eventType": "manual", "points": 2, "maxPerContact": 5},
-    {"id": 9, "name": "Off", "eventType": "email_open", "points": 1000, "active": False},
-    {"id": 10, "name": "Reads", "eventType": "page_visit", "points": 1, "eventFilter": {"tags": "docs"}},
-    {"id": 11, "name": "Opened anew", "eventType": "email_open", "points": 4, "oncePer": "mail", "maxPerContact": 20},
-    {
-        "id": 12, "name": "Watched", "eventType": "webinar_seen", "points": 6, "oncePer": "webinar.id",
-        "items": {"webinar.kind": ["live", "replay"], "minutes": []}, "publishUp": "2026-01-01T00:00:00+01:00",
-    },
-    {"id": 13, "name": "Too late", "eventType": "page_visit", "points": 99, "publishDown": "2000-01-01T00:00:00Z"},
-)  # fmt: skip
-THRESHOLDS = [25, {"value": 50, "hysteresis": 10}, 100, -20]
-
-
-def config_records() -> list[tuple[bytes, bytes | None]]:
-    """Key and value of every authored object, as ``config`` keeps it."""
-    made: list[tuple[bytes, bytes | None]] = []
-    for org in ORGS:
-        stamped = {"orgId": org, "createdAt": STAMP, "updatedAt": STAMP}
-        profile = {"id": "default", "name": "Lead score", "thresholds": THRESHOLDS, **stamped}
-        made.append((f"profile:{org}:default".encode(), json.dumps(profile).encode()))
-        for rule in RULES:
-            made.append((f"rule:{org}:{rule['id']}".encode(), json.dumps(rule | stamped).encode()))
-    return made
-
-
-def edited_records(number: int) -> list[tuple[bytes, bytes | None]]:
-    """The n-th edit of the rules: other points, a rule switched on or off, a cap moved, one deleted, one made."""
-    edits = (
-        RULES[0] | {"points": number % 5 + 1}, RULES[1] | {"maxPerContact": 2 + number * 7 % 60},
-        RULES[8] | {"active": number % 3 == 0, "points": 3}, RULES[9] | {"name": f"Reads, edition {number}"},
-    )  # fmt: skip
-    org = ORGS[number % 2]
-    stamped = {"orgId": org, "createdAt": STAMP, "updatedAt": STAMP}
-    made = {f"rule:{org}:{rule['id']}".encode(): json.dumps(rule | stamped).encode() for rule in edits}
-    new = {"id": 100 + number, "name": "New", "eventType": "webinar_seen", "points": number + 1, **stamped}
-    gone = f"rule:{org}:{98 + number}".encode()
-    return [*made.items(), (f"rule:{org}:{100 + number}".encode(), json.dumps(new).encode()), (gone, None)]
-
 
 EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *[("email_delivered", {})] * 6,
@@ -106,16 +51,17 @@ COMMANDS: tuple[dict[str, Any], ...] = (
 
 
 class Load:
-    """``events`` engagement records; on top of them about one command in five and one attributes record in ten."""
+    """``events`` engagement records, None without end; on top of them about one command in five, one attributes record
+    in ten, and one event in six through ``web``, the source with any key."""
 
-    def __init__(self, seed: int, events: int, now_ms: int, contacts: int = 400) -> None:
+    def __init__(self, seed: int, events: int | None, now_ms: int, contacts: int = 400) -> None:
         self.random = Random(seed)  # noqa: S311 - a repeatable load
         self.seed, self.events, self.now_ms, self.contacts = seed, events, now_ms, contacts
-        self.sent: list[Made] = []
+        self.sent: deque[Made] = deque(maxlen=600)
         self.number = 0
 
     def records(self) -> Iterator[Made]:
-        for _ in range(self.events):
+        while self.events is None or self.number < self.events:
             self.number += 1
             yield self.one("engagement", self.event)
             roll = self.random.random()
@@ -123,11 +69,13 @@ class Load:
                 yield self.one("commands", self.command)
             elif roll < 0.3:
                 yield self.one("contacts", self.attributes)
+            elif roll < 0.46:
+                yield self.unkeyed(self.one(WEB, self.event))
 
     def one(self, role: str, make: Any) -> Made:
         roll = self.random.random()
-        if roll < 0.03 and self.sent:
-            return self.random.choice(self.sent[-600:])
+        if roll < 0.03 and (before := [made for made in self.sent if made[0] == role]):
+            return self.random.choice(before)
         org = self.random.choice(ORGS)
         contact = str(int(self.random.paretovariate(0.7)) % self.contacts + 1)
         key = f"{org}:{contact}".encode()
@@ -138,6 +86,11 @@ class Load:
             return role, None, key, None
         self.sent.append(made)
         return made
+
+    def unkeyed(self, made: Made) -> Made:
+        """The same with any key, in any partition."""
+        role, _, key, value = made
+        return role, self.random.randrange(1000), self.random.choice((None, b"", b"1:7", b"\xff", key)), value
 
     def event(self) -> dict[str, Any]:
         kind, properties = self.random.choice(EVENTS)
@@ -173,13 +126,13 @@ class Load:
             (role, None, key, b"[]"),
             (role, None, key, value.replace(b"{", b'{"x": NaN, ', 1)),
             (role, None, key, value.replace(b'"contactId"', b'"contact"', 1)),
-            (role, None, key + b"0", value),
-            (role, 0, key, value), (role, 1, key, value),
             (role, None, key, b'{"pad": "' + b"x" * 262_144 + b'"}'),
         ]  # fmt: skip
-        if role != "contacts":  # a compacted topic takes no record without a key
+        if role != WEB:
+            ways += [(role, None, key + b"0", value), (role, 0, key, value), (role, 1, key, value)]
+        if role in ("engagement", "commands"):  # a compacted topic takes no record without a key
             ways += [(role, None, None, value)]
-        if role == "engagement":
+        if role in ("engagement", WEB):
             ways += [(role, None, key, None), (role, None, key, value.replace(b'"type": "', b'"type": "No ', 1))]
             ways += [(role, None, key, value[:-1] + b', "occurredAt": "1969-12-31T00:00:00Z"}')]
         if role == "commands":
@@ -189,60 +142,56 @@ class Load:
 
 
 class Sender(threading.Thread):
-    """Sends a load in the background at ``per_second`` records, which may be changed while it runs.
+    """Sends a load in the background at ``per_second`` records, and edits the rules every ``edit_seconds``.
 
-    ``failed`` names records that Kafka did not acknowledge: they may or may not be in the log.
+    Both may be changed while it runs.  ``failed`` names records that Kafka did not acknowledge: they may or may not be
+    in the log.
     """
 
-    def __init__(self, bootstrap: str, prefix: str, load: Load, per_second: float, partitions: int) -> None:
+    def __init__(self, bootstrap: str, prefix: str, load: Load, per_second: float, counts: dict[str, int]) -> None:
+        """``counts`` has the partitions of each role; a role that is not in it is not sent."""
         super().__init__(name="sender", daemon=True)
-        self.prefix, self.load, self.per_second, self.partitions = prefix, load, per_second, partitions
+        self.prefix, self.load, self.per_second, self.counts = prefix, load, per_second, counts
         self.producer = make_producer(bootstrap)
+        self.edit_seconds = float("inf")
+        self.edits = 0
         self.sent = 0
         self.failed: list[str] = []
         self.halted = threading.Event()
 
     def run(self) -> None:
-        due = time.monotonic()
+        due = edited = time.monotonic()
         for role, partition, key, value in self.load.records():
             if self.halted.is_set():
                 break
             due = max(due + 1 / self.per_second, time.monotonic() - 1)
             while (wait := due - time.monotonic()) > 0 and not self.halted.is_set():
                 self.producer.poll(min(wait, 0.1))
+            if time.monotonic() > edited + self.edit_seconds:
+                edited = time.monotonic()
+                self.edit()
             self.send(role, partition, key, value)
         self.producer.flush(180)
 
+    def edit(self) -> None:
+        for key, value in edited_records(self.edits):
+            self.produce(f"{self.prefix}.config", 0, key, value)
+        self.edits += 1
+
     def send(self, role: str, partition: int | None, key: bytes | None, value: bytes | None) -> None:
-        where = -1 if partition is None else partition % self.partitions
-        topic = f"{self.prefix}.{role}"
+        if role in self.counts:
+            where = -1 if partition is None else partition % self.counts[role]
+            self.produce(f"{self.prefix}.{role}", where, key, value)
+            self.sent += 1
+
+    def produce(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> None:
+        """Hand a record over, waiting while too many are on their way; any thread may."""
         while True:
             try:
-                self.producer.produce(topic, value, key, partition=where, on_delivery=self.delivered)
+                return self.producer.produce(topic, value, key, partition=partition, on_delivery=self.delivered)
             except BufferError:
                 self.producer.poll(0.5)
-            else:
-                self.sent += 1
-                return
 
     def delivered(self, error: Any, message: Any) -> None:
         if error is not None:
             self.failed.append(f"{message.topic()}-{message.partition()}: {error}")
-
-
-def make_producer(bootstrap: str) -> Producer:
-    return Producer(
-        {
-            "bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True,
-            "linger.ms": 20, "delivery.timeout.ms": 180_000, "message.max.bytes": 4_194_304, "compression.type": "lz4",
-            "log_level": 2,
-        }
-    )  # fmt: skip
-
-
-def write_config(bootstrap: str, prefix: str, records: list[tuple[bytes, bytes | None]]) -> None:
-    producer = make_producer(bootstrap)
-    for key, value in records:
-        producer.produce(f"{prefix}.config", value, key, partition=0)
-    if producer.flush(60):
-        raise RuntimeError("config was not acknowledged")

@@ -11,10 +11,12 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from tests.faults.clients import make_consumer
 from tests.faults.reference_codec import Record
 
 Place = tuple[str, int]
 SOURCE_ROLES = {"engagement": "engagement", "rekeyed": "engagement", "contacts": "contacts", "commands": "commands"}
+WEB = "web"  # the source with any key of a fault run; it may have another partition count
 OUTPUTS = ("score-changed", "threshold-crossed")
 PATIENCE_SECONDS = 90.0
 
@@ -30,11 +32,12 @@ class Entry:
 
 @dataclass
 class Logs:
-    """All entries by (topic, partition), and from which offset each log still exists."""
+    """All entries by (topic, partition), and from which offset each log still exists; ``web`` partitions of WEB."""
 
     prefix: str
     app_id: str
     partitions: int
+    web: int = 0
     entries: dict[Place, list[Entry]] = field(default_factory=dict)
     starts: dict[Place, int] = field(default_factory=dict)
     unstable: list[Place] = field(default_factory=list)
@@ -52,7 +55,8 @@ class Logs:
     def places(self) -> list[Place]:
         names = [*SOURCE_ROLES, "journal", *OUTPUTS, "dead-letters"]
         topics = [self.topic(name) for name in names] + [self.changelog]
-        return [(self.topic("config"), 0), *((topic, p) for topic in topics for p in range(self.partitions))]
+        web = [(self.topic(WEB), p) for p in range(self.web)]
+        return [(self.topic("config"), 0), *web, *((topic, p) for topic in topics for p in range(self.partitions))]
 
     def inputs(self, name: str, partition: int) -> list[Record]:
         topic = self.topic(name)
@@ -70,14 +74,11 @@ def sent_at(name: str, entry: Entry) -> int:
     return entry.timestamp
 
 
-def read_logs(bootstrap: str, prefix: str, app_id: str, partitions: int) -> Logs:
+def read_logs(bootstrap: str, prefix: str, app_id: str, partitions: int, web: int = 0) -> Logs:
     """Read everything; needs a deployment at rest, else the logs are of different moments."""
-    logs = Logs(prefix, app_id, partitions)
-    settings: dict[str, Any] = {
-        "bootstrap.servers": bootstrap, "group.id": "oracle", "enable.auto.commit": False, "check.crcs": True,
-        "enable.auto.offset.store": False, "isolation.level": "read_committed", "enable.partition.eof": True,
-    }  # fmt: skip
-    consumer = Consumer(settings)
+    logs = Logs(prefix, app_id, partitions, web)
+    settings: dict[str, Any] = {"check.crcs": True, "enable.auto.offset.store": False, "enable.partition.eof": True}
+    consumer = make_consumer(bootstrap, "oracle", settings)
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS
         ends: dict[Place, int] = {}

@@ -11,6 +11,7 @@ from collections import Counter
 import msgspec
 
 from schemas.journal import BatchJournal
+from tests.faults.compare_ingest import compare_ingest
 from tests.faults.compare_outputs import compare_dead_letters, compare_ledger, compare_outputs
 from tests.faults.compare_state import compare_accounting, compare_state
 from tests.faults.logs import SOURCE_ROLES, Logs, read_logs
@@ -51,7 +52,7 @@ def check(logs: Logs) -> Verdict:
         verdict.totals.update(counts)
     compare_outputs(logs, reference, verdict)
     compare_ledger(logs, verdict)
-    compare_dead_letters(logs, reference, verdict)
+    compare_dead_letters(logs, reference.dead | compare_ingest(logs, verdict), verdict)
     compare_state(logs, reference, verdict)
     compare_accounting(logs, reference, standings, verdict)
     return verdict
