@@ -170,6 +170,22 @@ class AcceptedEvents(RestBody):
     event_ids: list[str]
 
 
+class RejectedRow(RestBody):
+    """A row of an import that was not taken; line 1 is the header."""
+
+    line: int
+    code: str
+    message: str
+
+
+class ImportedScores(RestBody):
+    """How many scores Kafka has acknowledged, how many rows were rejected, and the first 1,000 of those."""
+
+    accepted: int
+    rejected_count: int
+    rejected: list[RejectedRow]
+
+
 KeyOrg = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, StringConstraints(pattern=ORG_PATTERN)]
 KeySite = Annotated[int, Field(ge=0, le=2**63 - 1)] | SiteId
 

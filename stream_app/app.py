@@ -31,7 +31,7 @@ from stream_app.reading.recent_awards import RecentAwards
 from stream_app.reading.score_log import ScoreLog
 from stream_app.reading.score_log_follower import ScoreLogFollower
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
-from stream_app.web import accounting, commands, contacts, editing, events, keys, probes, scores, stream
+from stream_app.web import accounting, commands, contacts, editing, events, imports, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
@@ -194,6 +194,7 @@ def _web(
             commands.WRITES: desk.writes,
             contacts.SUMMARIES: desk.summaries,
             events.EVENTS: desk.events,
+            imports.IMPORTS: desk.imports,
             stream.LIVE: live,
             OWNERS: owners,
             PEERS: peers,

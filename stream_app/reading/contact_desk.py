@@ -14,6 +14,7 @@ from stream_app.reading.command_ledger import CommandLedger
 from stream_app.reading.command_results import CommandResults
 from stream_app.reading.contact_writes import ContactWrites
 from stream_app.reading.event_posts import EventPosts
+from stream_app.reading.imports import Imports
 from stream_app.reading.orders import Ledger, Orders
 from stream_app.reading.own_writes import WRITE_SECONDS, OwnWrites, Sends
 from stream_app.reading.recent_changes import RecentChanges
@@ -34,6 +35,7 @@ class ContactDesk:
         self.orders = Orders(outgoing, self._own, self._results, ledger)
         self.writes = ContactWrites(outgoing, self._own)
         self.events = EventPosts(outgoing, sender, limit_seconds=limit_seconds)
+        self.imports = Imports(outgoing, sender, limit_seconds=limit_seconds)
         self.summaries = Summaries(partitions, self._changes)
 
     def observe(self, batch: Batch, effects: Effects) -> None:

@@ -59,6 +59,11 @@ IDEMPOTENCY_KEY: Final = {
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"}, "description": "A repeat gets the first answer.",
 }  # fmt: skip
 CONDITIONS: Final = {412: ("If-Match", "Only if it still has this ETag."), 304: ("If-None-Match", "Unless it has it.")}
+TEXT: Final = {"type": "string"}
+FORM: Final = {
+    "type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"],
+    "additionalProperties": False,
+}  # fmt: skip
 PATH_ID: Final = {"type": "string", "minLength": 1, "maxLength": 128}
 
 
@@ -145,6 +150,9 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas.read(route.body)}}}
+    if route.media:
+        content = {media: {"schema": FORM if media.startswith("multipart/") else TEXT} for media in route.media}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -184,7 +192,7 @@ def statuses(route: Route) -> list[int]:
         found |= {400, 401, 403, 429, 503}
     if "{" in route.path:
         found |= {404}
-    if route.body is not None:
+    if route.body is not None or route.media:
         found |= {415}
     return sorted(found)
 

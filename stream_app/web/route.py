@@ -39,7 +39,8 @@ class Route:
     ``{id}``, or the one that holds partition 0.  ``body`` and ``answer`` are the models of the JSON body and of what
     stands in ``data`` of the first status; ``many``: a list of it, with ``meta``.  ``statuses`` are the successes
     first, then the errors beside those that every route can give.  ``idempotent``: takes an Idempotency-Key.
-    ``produces`` is the media type of a success; ``bare``: JSON without the ``data`` envelope.
+    ``media`` are the media types of a body that is one file of text, ``produces`` that of a success; ``bare``: JSON
+    without the ``data`` envelope.
     """
 
     method: Method
@@ -50,6 +51,7 @@ class Route:
     owner: Owner = "any"
     query: tuple[Parameter, ...] = ()
     body: type[BaseModel] | None = None
+    media: tuple[str, ...] = ()
     answer: type[BaseModel] | None = None
     many: bool = False
     statuses: tuple[int, ...] = (200,)

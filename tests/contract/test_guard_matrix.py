@@ -35,6 +35,7 @@ POST   /contacts/{id}/score                     403  200   200   200   200   403
 POST   /scores/lookup                           200  200   200   200   200   403     200
 GET    /commands/{id}                           200  200   200   200   200   403     200
 POST   /events                                  403  202   202   403   202   403     202
+POST   /imports                                 403  202   202   202   202   403     202
 POST   /scoring/rules                           403  403   201   403   201   403     201
 GET    /scoring/rules                           200  200   200   200   200   403     200
 GET    /scoring/rules/{id}                      200  200   200   404   404   403     200
@@ -59,6 +60,7 @@ BODIES: Final[Mapping[tuple[str, str], Any]] = {
     ("POST", "/contacts/{id}/score"): {"points": 5},
     ("POST", "/scores/lookup"): {"contactIds": ["42"]},
     ("POST", "/events"): {"contactId": "42", "type": "email_open", "siteId": "1"},
+    ("POST", "/imports"): b"contactId,score\n42,7\n",
     ("POST", "/scoring/rules"): RULE,
     ("PUT", "/scoring/rules/{id}"): {"points": 6},
     ("PUT", "/scoring/profiles/default"): {"thresholds": [50]},
@@ -86,9 +88,12 @@ async def ask(route: Route, prefix: str, who: str) -> int:
     key = KEYS[who]
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     body = BODIES.get((route.method, route.path))
+    sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+    if isinstance(body, bytes):
+        headers["Content-Type"] = "text/csv"
     async with (
         serving(made) as client,
-        client.request(route.method, prefix + path, params=query, headers=headers, json=body) as answer,
+        client.request(route.method, prefix + path, params=query, headers=headers, **sent) as answer,
     ):
         return answer.status
 

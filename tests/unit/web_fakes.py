@@ -26,7 +26,7 @@ from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.owners import Members, Owners
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.settings import declared_topics, load_settings
-from stream_app.web import accounting, commands, contacts, editing, events, keys, probes, scores, stream
+from stream_app.web import accounting, commands, contacts, editing, events, imports, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
 from stream_app.web.fires import FIRES, FireCounts
 from stream_app.web.forwarding import OWNERS, PEERS, Forwarding
@@ -306,6 +306,7 @@ class World:
                 commands.WRITES: self.sender.desk.writes,
                 contacts.SUMMARIES: self.sender.desk.summaries,
                 events.EVENTS: self.sender.desk.events,
+                imports.IMPORTS: self.sender.desk.imports,
                 FIRES: FireCounts(FireTotals(self.partitions), lambda org: self.rules.get(org, {})),
                 keys.KEYS: self.key_desk,
             },
