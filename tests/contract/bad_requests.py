@@ -287,7 +287,7 @@ QUERIES: Final = (
     *parameters(SCORE, (f"before={one}" for one in ("0", "x", "-1", "9" * 10))),
     *parameters("contacts", (
         "minScore=x", "minScore=1.5", "minScore=", f"minScore={DIGITS}", f"maxScore={2**63}", "maxScore=0x5",
-        "sort=score", "sort=-score", "sort=", f"sort={SCRIPT}", "cursor=", "cursor=x", "cursor=%00", "cursor=MTo",
+        "sort=changed", "sort=", f"sort={SCRIPT}", "cursor=", "cursor=x", "cursor=%00", "cursor=MTo",
         "cursor=eHg6NDI=", "profileId=A", "profileId=", "profileId=%00",
     )),
     *parameters(RULES, ("cursor=0", "cursor=x", "cursor=", "cursor=99999999999")),
@@ -346,4 +346,38 @@ ADDRESSES: Final = (
     *(Bad("GET", path, 404, "not_found", headers={}) for path in NOWHERE),
 )  # fmt: skip
 
-BAD_REQUESTS: Final = (*BODIES, *MEDIA, *IDS, *QUERIES, *FOREIGN, *HEADERS, *ADDRESSES)
+# ---------------------------------------------------------------------------------------------- CSV
+CSV: Final = {"Content-Type": "text/csv"}
+FORM: Final = {"Content-Type": "multipart/form-data; boundary=b"}
+NO_CSV: Final = (
+    (b"", "no_header", ("/1",)), (b"\n", "no_header", ("/1",)), (b"contactId,score\n7,1\n\xff", "not_utf8", ("/3",)),
+    ("contactId,score\n7,1\n".encode("utf-16"), "not_utf8", ("/1",)),
+    (b'contactId,score\n7,1\n"8', "invalid_csv", ("/3",)), (b'contactId,score\n7,"1"x\n', "invalid_csv", ("/2",)),
+    (b"contactId;score\n7;1\n", "unknown_column", ("/1/contactId;score",)),
+    (b"contactId,score,__proto__\n", "unknown_column", ("/1/__proto__",)),
+    (b"contactId,score,a/b\n", "unknown_column", ("/1/a~1b",)), (b"contactId,Score\n", "unknown_column", ("/1/Score",)),
+    (b"=1+1,<script>\n", "unknown_column", ("/1/=1+1", "/1/<script>")),
+    (b"score,score\n", "repeated_column", ("/1/score",)), (b"contactId\n7\n", "missing_column", ("/1/score",)),
+    (b"reason\n", "missing_column", ("/1/contactId", "/1/score")),
+    (b'{"contactId": 7, "score": 1}', "unknown_column", ('/1/{"contactId": 7', '/1/ "score": 1}')),
+)  # fmt: skip
+GOOD_CSV: Final = b"contactId,score\n7,1\n"
+IMPORTS: Final = (
+    *(Bad("POST", "imports", 400, code, pointers, body, CSV) for body, code, pointers in NO_CSV),
+    *(Bad("POST", "imports", 415, "unsupported_media_type", body=GOOD_CSV, headers={"Content-Type": one} if one else {})
+      for one in ("", "text/plain", "application/json", "text/csv; charset=utf-16", "multipart/mixed; boundary=b")),
+    *(Bad("POST", "imports", 400, "invalid_form", body=body, headers=FORM)
+      for body in (b"", b"--b--", GOOD_CSV, b"--b\r\nX: y\r\n\r\ncontactId,score", b"--c\r\n\r\n7,1\r\n--c--")),
+    *(Bad("POST", f"imports?{query}", 400, "invalid_parameter", (f"?{query.partition('=')[0]}",), GOOD_CSV, CSV)
+      for query in ("profileId=A", "profileId=", "profileId=%00", "profileId=none", f"profileId={SCRIPT}",
+                    "fireTriggers=", "fireTriggers=1", "fireTriggers=TRUE")),
+    *(Bad("POST", "imports", 400, "invalid_idempotency_key", body=GOOD_CSV, headers={**CSV, "Idempotency-Key": one})
+      for one in NO_KEY_TEXT),
+    *(Bad("POST", "imports", 413, "body_too_large", body=b" " * (MIB + 1), headers=CSV, chunked=chunked)
+      for chunked in (False, True)),
+    Bad("POST", "imports?orgId=2", 403, "foreign_org", body=GOOD_CSV, headers=CSV),
+    Bad("POST", "imports", 400, "unreadable_body", body=GOOD_CSV, headers={**CSV, "Content-Encoding": "gzip"}),
+    Bad("GET", "imports", 405, "method_not_allowed"),
+)  # fmt: skip
+
+BAD_REQUESTS: Final = (*BODIES, *MEDIA, *IDS, *IMPORTS, *QUERIES, *FOREIGN, *HEADERS, *ADDRESSES)
