@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage] it is public
 from confluent_kafka.cimpl import NewTopic
 
@@ -155,8 +155,12 @@ class Deployment:
         counts = dict.fromkeys(SOURCE_ROLES, self.options.partitions) | {WEB: self.options.web}
         places = [(f"{self.options.prefix}.{name}", p) for name, count in counts.items() for p in range(count)]
         asked: dict[TopicPartition, Any] = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-        found = self.admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
-        return {(tp.topic, tp.partition): answer.result().offset for tp, answer in found.items()}
+        try:
+            found = self.admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
+            return {(tp.topic, tp.partition): answer.result().offset for tp, answer in found.items()}
+        except KafkaException:
+            self.__dict__.pop("admin", None)  # one that asked while there was no broker may never answer again
+            raise
 
     def close(self) -> None:
         """End everything that this deployment started, and delete what it made on a cluster that is not its own."""

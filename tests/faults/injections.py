@@ -4,6 +4,7 @@ Laws: recovery ends when all that was acknowledged a moment after the fault is c
 kill counts only when a phase was logged; what a fault saw that must not be is a finding of its own.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from random import Random
@@ -15,6 +16,7 @@ from stream_app.delivery.probe import Point
 from tests.faults.deployment import Deployment
 from tests.faults.harness import Worker, until
 from tests.faults.loader import Sender
+from tests.faults.logs import Place
 from tests.faults.meter import Meter
 from tests.faults.writes import Writers
 
@@ -135,13 +137,21 @@ class Field:
             self.restart_ended()
             return self.meter.lag(ends) == 0 and all(worker.ready() for worker in self.deployment.workers)
 
-        until(recovered, RECOVERY_SECONDS, "all that was sent is committed, and every worker is ready", 0.05)
+        try:
+            until(recovered, RECOVERY_SECONDS, "all that was sent is committed, and every worker is ready", 0.05)
+        except TimeoutError as late:
+            raise TimeoutError(f"{late}; behind: {self.meter.behind(ends)}") from late
         if self.injections and self.injections[-1].recovery_seconds is None:
             self.injections[-1].recovery_seconds = round(time.monotonic() - moment, 2)
 
-    def ends(self) -> dict[tuple[str, int], int]:
-        while True:
-            try:
-                return self.deployment.ends()
-            except KafkaException:
-                time.sleep(SETTLE_SECONDS)
+    def ends(self) -> dict[Place, int]:
+        """The ends of all sources, as soon as a broker tells them."""
+        found: list[dict[Place, int]] = []
+
+        def told() -> bool:
+            with contextlib.suppress(KafkaException):
+                found.append(self.deployment.ends())
+            return bool(found)
+
+        until(told, RECOVERY_SECONDS, "a broker tells the ends of the sources", SETTLE_SECONDS)
+        return found[0]

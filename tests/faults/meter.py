@@ -43,9 +43,14 @@ class JournalWatcher(threading.Thread):
         for span in msgspec.json.decode(value, type=BatchJournal).inputs:
             self.positions[span.topic, partition] = span.to
 
+    def behind(self, ends: dict[Place, int]) -> dict[Place, int]:
+        """Offsets sent that no committed batch covers, where there are any."""
+        left = {place: end - self.positions.get(place, 0) for place, end in ends.items()}
+        return {place: count for place, count in left.items() if count > 0}
+
     def lag(self, ends: dict[Place, int]) -> int:
-        """Offsets sent that no committed batch covers."""
-        return sum(max(0, end - self.positions.get(place, 0)) for place, end in ends.items())
+        """The sum of what is behind."""
+        return sum(self.behind(ends).values())
 
 
 class Meter(JournalWatcher):
@@ -82,12 +87,11 @@ class Meter(JournalWatcher):
 
     def caught_up(self, ends: dict[Place, int]) -> bool:
         """Tell whether nothing is left; the marker at the end of ``rekeyed`` is no record, and no batch covers it."""
-        open_places = {place: self.positions.get(place, 0) for place, end in ends.items()}
-        behind = [place for place, at in open_places.items() if at < ends[place]]
+        behind = self.behind(ends)
         rekeyed = f"{self.options.prefix}.rekeyed"
         if any(topic != rekeyed for topic, _ in behind):
             return False
-        return not any(self.has_records(place, open_places[place]) for place in behind)
+        return not any(self.has_records(place, self.positions.get(place, 0)) for place in behind)
 
     def has_records(self, place: Place, offset: int) -> bool:
         consumer = make_consumer(self.bootstrap, settings={"enable.partition.eof": True})

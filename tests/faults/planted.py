@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal
-from tests.faults.logs import Entry, Logs
+from schemas.state import Once
+from tests.faults.compare_ingest import ORIGIN
+from tests.faults.logs import WEB, Entry, Logs
 
 SCORES, DEAD, JOURNAL = "leadstream.score-changed", "leadstream.dead-letters", "leadstream.journal"
+REKEYED = "leadstream.rekeyed"
 Found = tuple[list[Entry], int]
 
 
@@ -164,6 +167,69 @@ def leave_transaction_open(logs: Logs) -> None:
     logs.unstable = [(SCORES, 0)]
 
 
+def of_web(logs: Logs) -> tuple[list[Entry], int, Entry]:
+    """A log of ``rekeyed``, the index of an entry in it, and the entry; its consequences stay as they are."""
+    log, i = middle(logs, REKEYED)
+    return log, i, log[i]
+
+
+def forward_twice(logs: Logs) -> None:
+    log, _, entry = of_web(logs)
+    log.append(replace(entry, offset=len(log)))
+
+
+def lose_forwarded(logs: Logs) -> None:
+    log, i, _ = of_web(logs)
+    del log[i]
+
+
+def forward_to_other_contact(logs: Logs) -> None:
+    log, i, entry = of_web(logs)
+    log[i] = replace(entry, key=b"1:2" if entry.key != b"1:2" else b"1:3")
+
+
+def forward_what_is_refused(logs: Logs) -> None:
+    topic = logs.topic(WEB)
+    bad = next(e for e in logs.of(topic, 0) if e.value == b"[]" or e.value is None)
+    said = {ORIGIN[0]: topic.encode(), ORIGIN[1]: b"0", ORIGIN[2]: str(bad.offset).encode()}
+    log = logs.of(REKEYED, 0)
+    log.append(replace(bad, offset=len(log), headers=tuple(said.items())))
+
+
+def forward_out_of_order(logs: Logs) -> None:
+    log, i, entry = of_web(logs)
+    same = dict(entry.headers)[ORIGIN[1]]
+    j = next(j for j in range(i + 1, len(log)) if dict(log[j].headers)[ORIGIN[1]] == same)
+    log[i], log[j] = replace(log[j], offset=log[i].offset), replace(log[i], offset=log[j].offset)
+
+
+def lose_dead_letter_of_web(logs: Logs) -> None:
+    web = logs.topic(WEB).encode()
+    log = logs.of(DEAD, 0)
+    del log[next(i for i, e in enumerate(log) if dict(e.headers)["__streams.errors.topic"] == web)]
+
+
+def change_once(logs: Logs, change: Callable[[Once], Once]) -> None:
+    log = logs.of(logs.changelog, 0)
+    last = {e.key: e for e in log if (e.key or b"").rpartition(b"\x00")[2].startswith(b"o") and e.value}
+    key, entry = max(last.items(), key=lambda item: len(item[1].value or b""))
+    assert log[-1].key != key
+    once = change(msgspec.msgpack.decode(entry.value or b"", type=Once))
+    log.append(replace(entry, value=msgspec.msgpack.encode(once)))
+
+
+def lose_once_memory(logs: Logs) -> None:
+    change_once(logs, lambda once: msgspec.structs.replace(once, hashes=once.hashes[:-8]))
+
+
+def remember_once_wrongly(logs: Logs) -> None:
+    change_once(logs, lambda once: msgspec.structs.replace(once, hashes=once.hashes[:-8] + b"otherone"))
+
+
+def count_forgotten_wrong(logs: Logs) -> None:
+    change_once(logs, lambda once: msgspec.structs.replace(once, forgotten=once.forgotten + 1))
+
+
 IN_LOGS: list[tuple[Callable[[Logs], None], str]] = [
     (lose_output, "lost output"), (repeat_output, "double output"), (change_id, "wrong output"),
     (change_version, "lost version"), (change_rulebook_version, "wrong output"), (change_award, "wrong ledger"),
@@ -175,5 +241,8 @@ IN_LOGS: list[tuple[Callable[[Logs], None], str]] = [
     (write_as_zombie, "double journal"), (overlap_ranges, "double input"), (leave_input_unread, "lost input"),
     (lose_dead_letter, "lost dead letter"), (repeat_dead_letter, "double dead letter"),
     (change_reason, "wrong dead letter"), (change_dead_value, "wrong dead letter"),
-    (leave_transaction_open, "wrong log"),
+    (leave_transaction_open, "wrong log"), (forward_twice, "double ingest"), (lose_forwarded, "lost ingest"),
+    (forward_to_other_contact, "wrong ingest"), (forward_what_is_refused, "wrong ingest"),
+    (forward_out_of_order, "wrong ingest"), (lose_dead_letter_of_web, "lost dead letter"),
+    (lose_once_memory, "stale state"), (remember_once_wrongly, "wrong state"), (count_forgotten_wrong, "wrong state"),
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """The oracle is tested itself: an honest deployment is exact, and every planted bug is caught and named."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -8,10 +9,12 @@ import pytest
 
 from tests.faults import reference
 from tests.faults.honest import HonestEngine
-from tests.faults.logs import Logs
+from tests.faults.logs import Entry, Logs
 from tests.faults.oracle import check
 from tests.faults.planted import IN_LOGS
 from tests.faults.reference_codec import Record
+from tests.faults.verdict import Verdict
+from tests.faults.writes import Acknowledged, Writers, compare_writes
 
 SEED, EVENTS, PARTITIONS = 7, 1500, 2
 
@@ -133,3 +136,28 @@ def test_a_window_of_ids_that_is_too_short_is_caught(monkeypatch: pytest.MonkeyP
         logs = engine().run()
     verdict = check(logs)
     assert "wrong output" in verdict.names, verdict.table()
+
+
+ANSWERED = Acknowledged("1:w1", "c-write", 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("scores", "answered", "found"),
+    [([3], [ANSWERED], set()), ([], [ANSWERED], {"lost write"}), ([3, 6], [ANSWERED], {"double write"}),
+     ([4], [ANSWERED], {"wrong write"})],
+)  # fmt: skip
+def test_a_write_that_was_answered_and_not_done_once_is_caught(
+    scores: list[int], answered: list[Acknowledged], found: set[str]
+) -> None:
+    logs = Logs("leadstream", "leadstream", 1)
+    bodies = [json.dumps({"score": score, "cause": {"commandId": "c-write"}}).encode() for score in scores]
+    logs.entries["leadstream.score-changed", 0] = [Entry(n, b"1:w1", body) for n, body in enumerate(bodies)]
+    verdict = Verdict()
+    compare_writes(logs, Writers([], 1, acknowledged=answered), verdict)
+    assert verdict.names == found
+
+
+def test_an_answer_that_is_in_no_contract_is_caught() -> None:
+    verdict = Verdict()
+    compare_writes(Logs("leadstream", "leadstream", 1), Writers([], 1, refused=["/v1/x: 500"]), verdict)
+    assert verdict.names == {"wrong write"}
