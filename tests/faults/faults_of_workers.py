@@ -61,6 +61,7 @@ def kill_rebalance(field: Field) -> None:
     guest.start()
     field.crash_at("kill-rebalance", worker, "rebalancing")
     worker.start()
+    field.recover()
     until(guest.ready, START_SECONDS, "the newcomer is ready", 0.1)
     end(field, guest, field.struck("join-leave", guest, note="joined for kill-rebalance"))
 
