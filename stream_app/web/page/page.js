@@ -1,20 +1,35 @@
-// Wires the page: the key, the stream, the drawing.
-// Laws: the key lives in memory and this tab's sessionStorage, is sent in a header, and leaves the address bar at once.
+// Wires the page: the key, what it may do, and which view the address shows.
+// Laws: the key lives in memory and this tab's sessionStorage, is sent in a header, and leaves the address bar at once;
+// every view has an address, so links, back and reload work.
 
-import { Board } from "./board.js";
-import { Stream, read } from "./stream.js";
-import { $, drawContact, drawCrossings, drawFigures, drawPartitions, drawRows, forgetPartitions, show } from "./view.js";
+import { UNKNOWN, accessOf } from "./access.js";
+import { Api } from "./api.js";
+import { ContactView } from "./contact.js";
+import { ContactsView } from "./contacts.js";
+import { $, show } from "./dom.js";
+import { Live } from "./live.js";
+import { RuleView } from "./rule.js";
+import { RulesView } from "./rules.js";
 
 const STORED = "leadstream-key";
-const ACCOUNTING_MS = 2000;
-const NEWS_MS = 10_000;
 
-let session = null;
-let board = new Board();
-let stream = null;
-let paused = false;
-let drawn = { changes: -1, find: "" };
-let told = { seen: 0, crossed: 0 };
+// What views share: the session's api, what its key may do, how many changes the stream has told.
+const app = { api: null, access: UNKNOWN, changes: 0 };
+const live = new Live({
+  refused: (text) => ask(text),
+  changed: (contact) => {
+    app.changes += 1;
+    shown?.changed?.(contact);
+  },
+});
+const views = {
+  live: { title: "Live", open: () => live.draw() },
+  contacts: new ContactsView(app),
+  contact: new ContactView(app),
+  rules: new RulesView(app),
+  rule: new RuleView(app),
+};
+let shown = null;
 
 function fragmentSession() {
   const fragment = new URLSearchParams(location.hash.slice(1));
@@ -31,115 +46,76 @@ function storedSession() {
   }
 }
 
-function path(route, query = {}) {
-  const all = new URLSearchParams({ ...query, ...(session.org ? { orgId: session.org } : {}) });
-  return `/v1${route}?${all}`;
-}
-
-function state(name, text) {
-  $("state").dataset.state = name;
-  if ($("state-text").textContent !== text) $("state-text").textContent = text;
-}
-
-function banner(text) {
-  show("banner", Boolean(text));
-  if ($("banner").textContent !== text) $("banner").textContent = text;
-}
-
 function ask(problem = "") {
-  stream?.stop();
-  session = null;
+  app.api = null;
+  leave();
+  live.stop(problem ? "error" : "off", problem ? "Not authorised" : "Not connected");
   sessionStorage.removeItem(STORED);
-  show("gate", true);
-  show("board", false);
-  show("forget", false);
+  signedIn(false);
   $("key-error").textContent = problem;
   $("key").setAttribute("aria-invalid", String(Boolean(problem)));
-  state(problem ? "error" : "off", problem ? "Not authorised" : "Not connected");
   $("key").focus();
 }
 
-function start(next) {
-  stream?.stop();
-  session = next;
+function start(session) {
+  const api = new Api(session, () => api === app.api && ask("This key is not valid."));
+  Object.assign(app, { api, changes: 0 });
+  allow(UNKNOWN);
   sessionStorage.setItem(STORED, JSON.stringify(session));
-  board = new Board();
-  told = { seen: 0, crossed: 0 };
-  drawn = { changes: -1, find: "" };
-  show("gate", false);
-  show("board", true);
-  show("forget", true);
-  state("waiting", "Connecting");
-  stream = new Stream(path("/stream", { last: 200 }), session.key, { onEvent, onState });
-  stream.run();
-  accounting();
+  signedIn(true);
+  live.start(api);
+  route();
+  accessOf(api).then((access) => api === app.api && allow(access));
 }
 
-function onState(name, text, status) {
-  if (name === "refused") ask(status === 401 ? "This key is not valid." : text);
-  else {
-    state(name, text);
-    banner(text);
+function signedIn(yes) {
+  show("gate", !yes);
+  show("views", yes);
+  show("tabs", yes);
+  show("forget", yes);
+}
+
+function allow(access) {
+  app.access = access;
+  for (const part of document.querySelectorAll("[data-needs]")) part.hidden = !access[part.dataset.needs];
+  for (const part of document.querySelectorAll("[data-lacks]")) part.hidden = !access.known || access[part.dataset.lacks];
+  shown?.allowed?.();
+}
+
+function wanted() {
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  if (name === "contacts" || name === "rules") {
+    const given = rest.filter(Boolean).map(decoded);
+    return given.length ? [name.slice(0, -1), given, name] : [name, given, name];
   }
+  return ["live", [], "live"];
 }
 
-function onEvent(event, data) {
-  if (event === "score-changed") board.changed(data);
-  else if (event === "threshold-crossed") board.crossedThreshold(data);
-  else if (event === "contact-erased") board.erased(data);
-  else if (event === "status") status(data);
-}
-
-function status({ state: name, why }) {
-  if (name === "live") {
-    board.counting = true;
-    state("live", "Live");
-    banner("");
-    $("news").textContent = "Connected. Scores are live.";
-  } else if (name === "waiting") {
-    state("waiting", "Waiting for Kafka");
-    banner(`The worker cannot reach Kafka (${why}). Scores continue when it is back.`);
-  } else if (name === "dropped") board.expectSnapshot();
-  else if (name === "moved") banner("Some changes were deleted before this page could read them.");
-}
-
-async function accounting() {
-  if (!session) return;
+function decoded(text) {
   try {
-    const answer = await read(path("/accounting"), session.key);
-    if (answer.ok) drawPartitions(answer.body.meta.partitions, answer.body.meta.partitionCount);
+    return decodeURIComponent(text);
   } catch {
-    forgetPartitions(); // why, the stream says
+    return text;
   }
 }
 
-function draw() {
-  const find = $("find").value;
-  const moved = !paused && board.changes !== drawn.changes;
-  if (!session || !(moved || find !== drawn.find)) return;
-  drawRows(board.newestFirst(find), Boolean(find.trim()));
-  drawCrossings(board.crossings);
-  drawn = { changes: board.changes, find };
-  drawFigures(board);
+function leave() {
+  shown?.close?.();
+  shown = null;
 }
 
-function news() {
-  const seen = board.seen - told.seen;
-  const crossed = board.crossed - told.crossed;
-  if (session && !paused && seen) $("news").textContent = `${seen} score changes, ${crossed} thresholds crossed.`;
-  told = { seen: board.seen, crossed: board.crossed };
-}
-
-async function openContact({ contact, profile }) {
-  try {
-    const query = { profileId: profile, limit: 20 };
-    const answer = await read(path(`/contacts/${encodeURIComponent(contact)}/score`, query), session.key);
-    if (!answer.ok) return banner(answer.body.detail);
-    drawContact(answer.body.data);
-    $("contact").showModal();
-  } catch {
-    banner("The worker did not answer.");
+function route({ focus = false } = {}) {
+  leave();
+  const [name, given, tab] = wanted();
+  for (const view of Object.keys(views)) show(`view-${view}`, view === name);
+  for (const link of $("tabs").children) {
+    if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
+  shown = views[name];
+  document.title = `${shown.title} · leadstream`;
+  shown.open(...given);
+  if (focus) $(`${name}-title`).focus();
 }
 
 $("key-form").addEventListener("submit", (event) => {
@@ -150,28 +126,15 @@ $("key-form").addEventListener("submit", (event) => {
   start({ key, org: $("org").value.trim() });
 });
 $("forget").addEventListener("click", () => ask());
-$("pause").addEventListener("click", () => {
-  paused = !paused;
-  $("pause").setAttribute("aria-pressed", String(paused));
-  $("pause").textContent = paused ? "Resume" : "Pause";
+$("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  const title = [...document.querySelectorAll("main h2[tabindex]")].find((one) => one.checkVisibility());
+  (title ?? $("key")).focus();
 });
-$("rows").addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button) openContact(button.dataset);
-});
-$("contact-close").addEventListener("click", () => $("contact").close());
-$("find").addEventListener("input", draw);
-setInterval(draw, 250);
-setInterval(() => {
-  board.tick();
-  if (session) drawFigures(board);
-}, 1000);
-setInterval(accounting, ACCOUNTING_MS);
-setInterval(news, NEWS_MS);
-
 addEventListener("hashchange", () => {
   const given = fragmentSession();
   if (given) start(given);
+  else if (app.api) route({ focus: true });
 });
 
 const known = fragmentSession() ?? storedSession();

@@ -4,12 +4,6 @@
 
 const PAUSES = [500, 1000, 2000, 5000];
 
-export async function read(path, key) {
-  const response = await fetch(path, { headers: { Authorization: `Bearer ${key}` }, cache: "no-store" });
-  const body = await response.json();
-  return { ok: response.ok, status: response.status, body };
-}
-
 export class Stream {
   constructor(path, key, { onEvent, onState }) {
     Object.assign(this, { path, key, onEvent, onState, lastId: "", failures: 0, aborter: new AbortController() });

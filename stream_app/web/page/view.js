@@ -1,40 +1,15 @@
-// Draws the board. Laws: text is set as text, never as HTML; rows are reused, so focus stays where it was.
+// Draws the board. Law: rows are reused, so focus stays where it was.
+
+import { $, contactHash, el, link, show } from "./dom.js";
+import { chip, compact, count, when } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const count = new Intl.NumberFormat("en");
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const past = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-
-export const $ = (id) => document.getElementById(id);
-export const show = (id, shown) => { $(id).hidden = !shown; };
-
-export function el(tag, className = "", text = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-const signed = (points) => (points > 0 ? `+${count.format(points)}` : count.format(points).replace("-", "−"));
-const direction = (points) => (points > 0 ? "up" : points < 0 ? "down" : "flat");
-
-function when(text) {
-  const at = new Date(text);
-  if (at.getFullYear() !== new Date().getFullYear()) return past.format(at);
-  return Date.now() - at < 43_200_000 && at <= Date.now() + 60_000 ? clock.format(at) : day.format(at);
-}
 
 function line(values, width, height) {
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;
   const step = width / Math.max(values.length - 1, 1);
   return values.map((v, i) => `${(i * step).toFixed(1)},${(height - 2 - ((v - low) / span) * (height - 4)).toFixed(1)}`).join(" ");
-}
-
-function chip(points) {
-  return el("span", `chip ${direction(points)}`, signed(points));
 }
 
 function crossingChip(crossing) {
@@ -48,8 +23,7 @@ function newRow(name) {
   const row = document.createElement("tr");
   row.dataset.name = name;
   const who = el("td", "who");
-  who.append(el("button"), el("small"));
-  who.firstChild.type = "button";
+  who.append(el("a"), el("small"));
   const trend = el("td", "trend");
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 84 22");
@@ -63,8 +37,7 @@ function newRow(name) {
 function fill(row, data) {
   const [who, score, delta, why, trend, at] = row.children;
   who.firstChild.textContent = data.contact;
-  who.firstChild.dataset.contact = data.contact;
-  who.firstChild.dataset.profile = data.profile;
+  who.firstChild.href = contactHash(data.contact, data.profile);
   who.lastChild.textContent = data.profile === "default" ? "" : data.profile;
   score.textContent = count.format(data.score);
   delta.replaceChildren(chip(data.delta));
@@ -91,7 +64,7 @@ export function drawRows(rows, finding) {
     else body.insertBefore(row, place);
   }
   known.forEach((row) => row.remove());
-  if (focused?.isConnected && !focused.contains(document.activeElement)) focused.querySelector("button").focus();
+  if (focused?.isConnected && !focused.contains(document.activeElement)) focused.querySelector("a").focus();
   show("empty", rows.length === 0);
   $("empty-title").textContent = finding ? "No such contact among the latest" : "No score has changed yet";
   $("empty-text").textContent = finding ? "The table holds the 100 contacts that changed last." : "Rows appear as soon as an event scores.";
@@ -107,7 +80,7 @@ export function drawFigures(board) {
 export function drawCrossings(crossings) {
   $("crossings").replaceChildren(...crossings.map((crossing) => {
     const item = el("li");
-    item.append(crossingChip(crossing), el("b", "", crossing.contactId), el("span", "small", `${count.format(crossing.previousScore)} → ${count.format(crossing.score)}`));
+    item.append(crossingChip(crossing), link(contactHash(crossing.contactId, crossing.profileId), crossing.contactId), el("span", "small", `${count.format(crossing.previousScore)} → ${count.format(crossing.score)}`));
     return item;
   }));
   show("no-crossings", crossings.length === 0);
@@ -134,17 +107,4 @@ export function forgetPartitions() {
   show("no-partitions", true);
   $("no-partitions").textContent = "Not known while the worker does not answer.";
   $("lag").textContent = $("running").textContent = "–";
-}
-
-export function drawContact(contact) {
-  $("contact-title").textContent = `Contact ${contact.contactId}`;
-  $("contact-score").textContent = count.format(contact.leadScore);
-  $("contact-email").textContent = contact.email ?? "";
-  $("contact-log").replaceChildren(...contact.logs.map((row) => {
-    const item = el("li");
-    item.append(chip(row.points), el("span", "", row.reason), el("span", "small", when(row.createdAt)));
-    return item;
-  }));
-  const { count: rows, points } = contact.earlier;
-  $("contact-earlier").textContent = rows ? `${signed(points)} points from ${count.format(rows)} earlier ${rows === 1 ? "award" : "awards"}.` : "Every award is shown.";
 }
