@@ -18,13 +18,14 @@ import aiokafka.record._crecords.default_records as record_format
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
-from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (FetchResult, "check_assignment _update_position"),
+    (Fetcher, "_get_actions_per_node"),
     (BatchBuilder, "close"),
     (AIOKafkaClient, "_metadata_update"),
     (AIOKafkaProducer, "_COMPRESSORS"),
@@ -59,6 +60,30 @@ class Take:
                 yield from (record for record in batch if record.offset >= self.start)
 
 
+class _Requests:
+    """Decides what a fetcher asks for: as aiokafka does, but `fetch_beside` asks once while something is buffered."""
+
+    def __init__(self, fetcher: Any) -> None:
+        self.fetcher, self.usual = fetcher, fetcher._get_actions_per_node
+        self.beside = False
+
+    def __call__(self, assignment: Any) -> Any:
+        beside, self.beside = self.beside, False
+        if not beside:
+            return self.usual(assignment)
+        fetcher, wait = self.fetcher, self.fetcher._fetch_max_wait_ms
+        held_up = [(result, result._backoff) for result in fetcher._records.values()]
+        fetcher._fetch_max_wait_ms = 0  # a long poll would hold up the next page
+        for result, _ in held_up:
+            result._backoff = 0
+        try:
+            return self.usual(assignment)
+        finally:
+            fetcher._fetch_max_wait_ms = wait
+            for result, backoff in held_up:
+                result._backoff = backoff
+
+
 def tune() -> None:
     """Compress with level 1 and begin transactions sooner from now on, in this process."""
     sender.BACKOFF_OVERRIDE = MARKERS_SECONDS
@@ -68,7 +93,8 @@ def tune() -> None:
 async def start_reader(client: Mapping[str, Any], fetch_bytes: int) -> Any:
     """Return a started consumer without a group.
 
-    It fetches again only when all that is buffered has been taken: a long poll must not hold up a busy source.
+    It fetches again only when all that is buffered has been taken, or by `fetch_beside`: a long poll must not hold up a
+    busy source.
     """
     consumer: Any = AIOKafkaConsumer(
         group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
@@ -76,6 +102,7 @@ async def start_reader(client: Mapping[str, Any], fetch_bytes: int) -> Any:
     )  # fmt: skip
     await started(consumer)
     consumer._fetcher._prefetch_backoff = PREFETCH_SECONDS
+    consumer._fetcher._get_actions_per_node = _Requests(consumer._fetcher)
     return consumer
 
 
@@ -188,6 +215,14 @@ def fetch_more(consumer: Any) -> None:
     """Let the fetcher look again for what it may fetch."""
     fetcher = consumer._fetcher
     fetcher._notify(fetcher._wait_consume_future)
+
+
+def fetch_beside(consumer: Any) -> None:
+    """Fetch, without waiting, what sources have of which nothing is buffered, while another's page is applied."""
+    fetcher = consumer._fetcher
+    if fetcher._records:
+        fetcher._get_actions_per_node.beside = True
+        fetch_more(consumer)
 
 
 def build_batch(limit: int, compression: str | None, records: Any, first: int, timestamp: int) -> tuple[Any, int]:

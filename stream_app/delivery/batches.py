@@ -82,6 +82,7 @@ class Batches:
         effects = self._finish(work, record.clock, count, f"{take.topic}-{self._partition} [{start}, {take.end})")
         inputs = [InputRange(take.topic, start, take.end)]
         steps.account(record, take.topic, take.end, count, effects)
+        self._reader.look_beside()
         await self._commit(effects, self._journal(batch, record, inputs), record, {take.topic: take.end}, batch)
         self._counters.records += count
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from stream_app.delivery.aiokafka_seams import (
     Take,
     TopicPartition,
+    fetch_beside,
     fetch_more,
     fetch_waiter,
     last_fetch,
@@ -66,6 +67,11 @@ class SourceReader:
                 self._positions[take.topic] = take.end
                 return take
         return None
+
+    def look_beside(self) -> None:
+        """Fetch what other sources have while a page of one is buffered; a page may be many batches long."""
+        if self._consumer is not None:
+            fetch_beside(self._consumer)
 
     async def read_again(self, take: Take) -> list[Any]:
         """Return the records of a take, whose batches can be walked only once; the reader is of no use afterwards."""

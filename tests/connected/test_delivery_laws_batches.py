@@ -137,9 +137,10 @@ async def test_batches_of_one_and_of_4000_give_the_same_outputs(
     assert len(told[0]) == 330
 
 
-async def test_a_backlog_of_one_source_does_not_hold_up_another(bench: Bench) -> None:
+@pytest.mark.parametrize("fetch_bytes", [10_000, 1 << 20])  # many pages, and all of it in one
+async def test_a_backlog_of_one_source_does_not_hold_up_another(bench: Bench, fetch_bytes: int) -> None:
     await bench.send_many(bench.events, 20_000)
-    partition = bench.start(max_batch_records=100, fetch_bytes=10_000)
+    partition = bench.start(max_batch_records=100, fetch_bytes=fetch_bytes)
     await until(lambda: bench.done(partition) > 200)
     await bench.send(bench.fast, b"x")
     await until(lambda: partition.status().sources[bench.fast] == 1)
