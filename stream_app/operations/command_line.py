@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, Row] = {
         "stream_app.operations.dead_letter_commands:dead_letters", "List, show and redrive what could not be an input."
     ),
     "state": Row("stream_app.operations.state_commands:state", "Read the state of contacts; verify it by a replay."),
-    "score": Row("stream_app.operations.score_commands:score", "Show and adjust the scores of a contact."),
+    "score": Row("stream_app.operations.score_commands:score", "Show, adjust, import and export scores."),
     "partition": Row("stream_app.operations.partition_commands:partition", "Show where partitions stand."),
     "schemas": Row("stream_app.operations.schemas_commands:schemas", "Write and check the JSON Schemas."),
     "generate": Row("stream_app.operations.generate_commands:generate", "Send a made-up load of events and commands."),

@@ -5,10 +5,8 @@ what to say goes to standard output, a progress bar to standard error and only o
 Reads the settings; writes engagement, commands and contacts.
 """
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from schemas.ids import valid_org
 from stream_app.operations import generator
 from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
+from stream_app.operations.progress import progress_bar
 from stream_app.operations.replay import Acknowledged, Outgoing, Pace, Progress, open_producer, replay
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 from topics.declarations import ENGAGEMENT
@@ -66,7 +65,7 @@ def generate(
         raise click.BadParameter("an org id is 1-64 of A-Z a-z 0-9 _ -", param_hint="--org")
     load = Load(seed, contacts, events, shape)
     started = time.monotonic()
-    with _progress(load.expected()) as progress:
+    with progress_bar(load.expected(), "sent") as progress:
         acknowledged = run_bounded(_send(load, settings, Pace(per_second=rate), progress))
     _report(load, acknowledged, time.monotonic() - started, as_json)
 
@@ -100,27 +99,6 @@ async def _check_topics(names: list[str], partitions: int, client: dict[str, Any
         if found != partitions:
             what = f"has {found} partitions, not {partitions}" if found else "does not exist"
             raise click.ClickException(f"topic {topic['topic']} {what}; `leadstream topics diff` tells more")
-
-
-@contextmanager
-def _progress(expected: int) -> Iterator[Progress | None]:
-    """Show a bar on standard error if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with click.progressbar(length=expected, label="sent", file=sys.stderr) as bar:
-        yield _mover(bar.update)
-
-
-def _mover(update: Callable[[int], None]) -> Progress:
-    shown = 0
-
-    def move(total: int) -> None:
-        nonlocal shown
-        update(total - shown)
-        shown = total
-
-    return move
 
 
 def _report(load: Load, acknowledged: Acknowledged, seconds: float, as_json: bool) -> None:

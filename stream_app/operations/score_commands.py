@@ -1,4 +1,4 @@
-"""``leadstream score get | adjust``: a contact's shown scores from the changelog, and a command that moves one.
+"""``leadstream score get | adjust | import | export``: scores from the changelog, and commands that move them.
 
 Laws: an adjustment goes the way of every other, through ``commands``: the stream applies it once for each command id,
 so a repeat with the same ``--command-id`` changes nothing; it is checked here by the codec that the stream uses.
@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from stream_app.operations.command_settings import echo_json, with_settings
+from stream_app.operations.score_export import export_scores
+from stream_app.operations.score_import import import_scores
 from stream_app.operations.state_commands import LAYOUT, json_option, read_rows, run_on_topics
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
@@ -21,7 +23,11 @@ contact_argument = click.argument("contact", metavar="CONTACT")
 
 @click.group()
 def score() -> None:
-    """Show and adjust the scores of a contact."""
+    """Show, adjust, import and export scores."""
+
+
+score.add_command(import_scores)
+score.add_command(export_scores)
 
 
 @score.command()

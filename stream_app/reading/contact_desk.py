@@ -45,17 +45,22 @@ class ContactDesk:
         self._own.observe(batch.partition)
 
 
-def contact_desk(settings: Settings, partitions: PartitionsView, sender: Sends, log: AwardLog) -> ContactDesk:
-    """Return the desk of one worker; events go to the first keyed source, without one to ``rekeyed``."""
+def outgoing_of(settings: Settings) -> Outgoing:
+    """Return what builds records of an installation's sources."""
     topics = declared_topics(settings)
-    outgoing = Outgoing(
+    return Outgoing(
         codec=Codec(settings.partitions, settings.max_record_bytes, settings.max_lateness_days),
         partitions=settings.partitions,
         commands=topics.commands.name,
         contacts=topics.contacts.name,
         engagement=(*topics.keyed, topics.rekeyed)[0].name,
     )
+
+
+def contact_desk(settings: Settings, partitions: PartitionsView, sender: Sends, log: AwardLog) -> ContactDesk:
+    """Return the desk of one worker; events go to the first keyed source, without one to ``rekeyed``."""
+    topics = declared_topics(settings)
     return ContactDesk(
-        partitions, outgoing, sender, CommandLedger(partitions, log), score_changed=topics.score_changed.name,
-        dead_letters=topics.dead_letters.name,
+        partitions, outgoing_of(settings), sender, CommandLedger(partitions, log),
+        score_changed=topics.score_changed.name, dead_letters=topics.dead_letters.name,
     )  # fmt: skip
