@@ -96,8 +96,7 @@ export class ContactView {
     const { points, reason } = readAdjustment();
     const body = { points, ...(reason && { reason }), ...(this.profile !== "default" && { profileId: this.profile }) };
     say("adjust-done", "");
-    const wrong = points === "" ? [{ pointer: "/points", message: "Say how many points." }] : [];
-    if (place("adjust", FIELDS, wrong)) return;
+    if (place("adjust", FIELDS, typeof points === "number" ? [] : [{ pointer: "/points", message: "Type a whole number." }])) return;
     const contact = this.contact;
     $("adjust-send").disabled = true;
     const route = `/contacts/${encodeURIComponent(contact)}/score`;

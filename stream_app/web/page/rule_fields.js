@@ -1,6 +1,6 @@
 // The fields of a rule, once: how each is called, explained, read and shown.
 // Laws: `read` gives what the worker shall judge, so what is no number goes there as it was typed; a field that is left
-// empty is null.
+// empty is null; `words` are a form's words for what the worker finds wrong, by its code.
 
 import { el } from "./dom.js";
 import { Pairs, ofFilter, ofItems } from "./pairs.js";
@@ -22,7 +22,7 @@ export const GROUPS = [
 
 export const FIELDS = {
   name: text("Name", "Contacts' logs show it.", { required: true }),
-  eventType: text("Type of event", "One of the list, or a type of your own: lower case letters, digits and _.", { required: true, choices: TYPES }),
+  eventType: text("Type of event", "One of the list, or a type of your own: lower case letters, digits and _.", { required: true, choices: TYPES, words: { wrong_form: "This is no type of event." } }),
   points: number("Points", "A whole number. Below zero takes points away.", { required: true }),
   active: check("Active", "An inactive rule pays nothing; what it has paid stays.", true),
   eventFilter: pairs("Only events whose properties are", "All of them must hold. Texts are compared exactly. A name with dots reaches into nested properties.", ofFilter, "Add a condition"),
@@ -32,16 +32,16 @@ export const FIELDS = {
   oncePer: text("Once for each value of the property", "For example messageId: once per message. Events without it do not pay."),
   repeatable: check("May pay more than once per contact", "Off is the same as at most one time.", true),
   publishUp: time("From", `Events from this moment on pay. Times of ${ZONE}; empty: from the beginning.`),
-  publishDown: time("Until", "The last moment whose events pay. Empty: for ever."),
+  publishDown: time("Until", "The last moment whose events pay. Empty: for ever.", { contradiction: "This is before “From”." }),
   category: text("Category", ""),
   description: text("Description", "", { control: "textarea" }),
-  profileId: text("Score profile", "The score that it adds to.", { empty: "default" }),
+  profileId: text("Score profile", "The score that it adds to.", { empty: "default", words: { wrong_form: "This is no id of a profile." } }),
 };
 
 // A text field; `empty` is what it means when nothing is typed.
-function text(label, hint, { required = false, choices = [], control = "input", empty = null } = {}) {
+function text(label, hint, { required = false, choices = [], control = "input", empty = null, words = {} } = {}) {
   return {
-    label, hint, required, choices, make: () => el(control),
+    label, hint, required, choices, words, make: () => el(control),
     fill: (made, value) => { made.value = value ?? empty ?? ""; },
     read: (made) => made.value.trim() || empty,
     told: String,
@@ -49,7 +49,7 @@ function text(label, hint, { required = false, choices = [], control = "input", 
 }
 
 function number(label, hint, more = {}) {
-  const field = text(label, hint, more);
+  const field = text(label, hint, { words: { not_an_integer: "Type a whole number." }, ...more });
   const read = (made) => {
     const typed = made.value.trim().replace("−", "-");
     return /^[+-]?\d+$/.test(typed) && Number.isSafeInteger(Number(typed)) ? Number(typed) : typed || null;
@@ -66,9 +66,9 @@ function check(label, hint, initial) {
   };
 }
 
-function time(label, hint) {
+function time(label, hint, words = {}) {
   return {
-    label, hint, choices: [], make: () => Object.assign(el("input"), { type: "datetime-local", step: "1" }),
+    label, hint, choices: [], words: { not_a_time: "This is no whole date and time.", ...words }, make: () => Object.assign(el("input"), { type: "datetime-local", step: "1" }),
     fill: (made, value) => { made.value = Date.parse(value) ? local(new Date(value)) : ""; },
     read: (made) => (made.value ? new Date(made.value).toISOString() : made.validity.badInput ? "not a whole time" : null),
     told: (value) => new Date(value).toLocaleString("en-GB"),

@@ -51,7 +51,7 @@ export class RuleForm {
   }
 
   complain(errors = [], words = "") {
-    return place("rule", IDS, errors, words);
+    return place("rule", IDS, errors.map(plain), words);
   }
 
   warn(warnings = []) {
@@ -61,6 +61,11 @@ export class RuleForm {
   read() {
     return Object.fromEntries(Object.entries(FIELDS).map(([name, field]) => [name, field.read($(id(name)))]));
   }
+}
+
+// The worker's words are for those who write JSON; where a form has better ones it says them.
+function plain({ pointer, code, message }) {
+  return { pointer, message: FIELDS[pointer.slice(1)]?.words?.[code] ?? message };
 }
 
 const text = (value) => JSON.stringify(value ?? null);

@@ -13,6 +13,7 @@ export class RulesView {
   }
 
   open() {
+    $("rules").replaceChildren();
     this.load();
   }
 
