@@ -8,11 +8,14 @@ from typing import Any
 from schemas.events import Command, EngagementEvent
 from schemas.outputs import ScoreChanged, ThresholdCrossed
 from stream_app.delivery.handler import Batch, BatchKind, ClockMode, Effects
+from stream_app.processing.due_index import due_of
 from stream_app.processing.handler import ScoringHandler
-from stream_app.scoring.contact import Contact
-from stream_app.scoring.decide import Input, decide
+from stream_app.scoring.contact import NEW_PROFILE, Contact
+from stream_app.scoring.decide import Input
 from stream_app.scoring.decision import Decision
+from stream_app.scoring.due import catch_up, decide_on_time
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
+from stream_app.scoring.sweep import shown_may_move, sweep
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 WRITTEN = "2026-01-01T00:00:00.000Z"
@@ -38,9 +41,31 @@ def rule_record(offset: int, **fields: Any) -> ConfigRecord:
     return ConfigRecord(f"rule:{body['orgId']}:{body['id']}".encode(), json.dumps(body).encode(), offset)
 
 
-def profile_record(offset: int, *thresholds: int | dict[str, int], org: str = "1") -> ConfigRecord:
-    body = {"id": "default", "orgId": org, "createdAt": WRITTEN, "updatedAt": WRITTEN, "thresholds": thresholds}
+def profile_record(offset: int, *thresholds: int | dict[str, int], org: str = "1", **limits: Any) -> ConfigRecord:
+    stamps = {"orgId": org, "createdAt": WRITTEN, "updatedAt": WRITTEN}
+    body = {"id": "default", **stamps, "thresholds": thresholds, **limits}
     return ConfigRecord(f"profile:{org}:default".encode(), json.dumps(body).encode(), offset)
+
+
+def published_record(
+    offset: int, profile_id: str, *rules: dict[str, Any], org: str = "1", version: int = 1, **body: Any
+) -> ConfigRecord:
+    """The record of a publish of a profile with these rules."""
+    stamps = {"orgId": org, "createdAt": WRITTEN, "updatedAt": WRITTEN}
+    frozen = [{"name": f"Rule {rule['id']}", **rule, **stamps, "profileId": profile_id} for rule in rules]
+    record = {
+        "id": profile_id, **stamps, "status": "published", "version": version, "draft": None,
+        "published": {**body, "rules": frozen},
+    }  # fmt: skip
+    return ConfigRecord(f"profile:{org}:{profile_id}".encode(), json.dumps(record).encode(), offset)
+
+
+def with_records(book: Rulebook, *records: ConfigRecord) -> Rulebook:
+    """The rulebook after more records, all of which count; their offsets are given here."""
+    numbered = [record._replace(offset=book.version + at) for at, record in enumerate(records)]
+    folded = fold(book, numbered)
+    assert not folded.ignored, folded.ignored
+    return folded.rulebook
 
 
 def rulebook(*rules: dict[str, Any], thresholds: Sequence[int | dict[str, int]] = ()) -> Rulebook:
@@ -72,11 +97,32 @@ class Fold:
 
     def put(self, given: Input) -> Decision:
         self.count += 1
-        decision = decide(self.contact, given, self.book, self.clock, f"t-0-{self.count}", self.window)
+        decision = decide_on_time(self.contact, given, self.book, self.clock, f"t-0-{self.count}", self.window)
         self.contact = decision.contact
         self.outputs += decision.outputs
         self.capped += decision.capped
         return decision
+
+    def sweep(self, book: Rulebook) -> bool:
+        """Let a rulebook take effect, with its sweep where it needs one; tell whether it did."""
+        needed = shown_may_move(self.book, book)
+        self.book = book
+        if needed and self.contact is not None:
+            self.contact, outputs = sweep(self.contact, "1", "42", book, self.clock)
+            self.outputs += outputs
+        return needed
+
+    def shown(self, profile_id: str) -> int:
+        assert self.contact is not None
+        return self.contact.core.profiles.get(profile_id, NEW_PROFILE).shown
+
+    def wait(self, clock: int) -> None:
+        """Let the clock go on while nothing comes."""
+        assert self.contact is not None
+        self.clock = clock
+        rung = catch_up(self.contact, "1", "42", self.book, clock)
+        self.contact, self.capped = rung.contact, self.capped + rung.capped
+        self.outputs += rung.outputs
 
     @property
     def score(self) -> int:
@@ -120,6 +166,10 @@ class State:
     def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield from sorted((key, value) for key, value in self.data.items() if key > after)
 
+    def dues(self) -> Iterator[tuple[int, bytes]]:
+        found = ((due_of(key, value), key) for key, value in self.data.items())
+        yield from sorted((due, key) for due, key in found if due is not None)
+
     def merge(self, effects: Effects) -> None:
         for key, value in effects.changes.items():
             if value is None:
@@ -160,16 +210,24 @@ class Engine:
             **self.settings,
         )  # fmt: skip
 
+    def batch(self, kind: BatchKind, partition: int = 0, ceiling: int | None = None) -> Batch:
+        """Return the next batch."""
+        self.seq += 1
+        return Batch(partition, self.seq, kind, self.clock, self.handler.version(), ceiling, self.clock_mode)
+
     def run(
         self, source: str, *records: FakeRecord, partition: int = 0, ceiling: int | None = None,
-        kind: BatchKind = "records",
+        kind: BatchKind = "records", until: int | None = None, limit: int = 500,
     ) -> Effects:  # fmt: skip
-        self.seq += 1
-        batch = Batch(partition, self.seq, kind, self.clock, self.handler.version(), ceiling, self.clock_mode)
+        """Run a batch; with ``until`` the clock goes on to there at its end."""
+        batch = self.batch(kind, partition, ceiling)
         work = self.handler.begin(batch, self.state)
         work.apply(source, records)
-        effects = work.finish()
         self.clock = work.clock
+        if until is not None:
+            self.clock = max(work.clock, until)
+            work.due(self.clock, limit)
+        effects = work.finish()
         self.capped += work.capped
         self.state.merge(effects)
         self.handler.committed(batch, effects)

@@ -57,17 +57,18 @@ class Installation:
     def json(self, *words: str, options: tuple[str, ...] = ()) -> Any:
         return json.loads(self.run(*words, options=(*options, "--json")).stdout)
 
-    def popen(self, *words: str, crash: str | None = None) -> subprocess.Popen[bytes]:
+    def popen(self, *words: str, crash: str | None = None, **settings: str) -> subprocess.Popen[bytes]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LEADSTREAM_")}
+        environ |= {f"LEADSTREAM_{name}": value for name, value in settings.items()}
         if crash is not None:
             environ["LEADSTREAM_CRASH"] = crash
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen([*LEADSTREAM, *words], env=environ, stdout=log, stderr=log, cwd=self.folder)
 
-    def start_worker(self, crash: str | None = None) -> None:
+    def start_worker(self, crash: str | None = None, **settings: str) -> None:
         self.process = self.popen(
             "worker", *self.line, "--web-port", str(self.port), "--data-dir", str(self.folder / "data"),
-            "--instance-id", "one", crash=crash,
+            "--instance-id", "one", crash=crash, **settings,
         )  # fmt: skip
 
     def ready(self) -> bool:
