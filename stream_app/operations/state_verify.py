@@ -24,6 +24,7 @@ from stream_app.operations.shown import safe_text, shown_key, shown_state, shown
 from stream_app.operations.state_log import StateLog, read_state, written_since
 from stream_app.operations.verdict import Difference, OutputCount, Reach, Verdict
 from stream_app.processing.dead_letters import origin_topic
+from stream_app.processing.due_index import due_of
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
 
@@ -80,7 +81,7 @@ class _Verification:
             entry = await self._next_entry(journal, record) if record.seq else None
             if replay is None:
                 version = record.rulebook_version if entry is None else entry.rulebook_version
-                replay = Replay(handler, self._partition, first_record(record, version))
+                replay = Replay(handler, self._partition, first_record(record, version), due_of=due_of)
             if entry is None:
                 break
             await self._apply(replay, entry, inputs)
