@@ -10,10 +10,9 @@ import hashlib
 import json
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from schemas.events import EngagementEvent, Rejected
 from schemas.ids import MAX_ID_CHARACTERS
@@ -21,8 +20,7 @@ from stream_app.delivery.sender import SourceRecord, Unsent
 from stream_app.processing.outgoing import EVENT_FIELDS, Outgoing
 from stream_app.reading.orders import Reused
 from stream_app.reading.own_writes import WRITE_SECONDS, NotSent, Sends
-
-KEYS_REMEMBERED: Final = 10_000
+from stream_app.reading.repeats import Repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +61,11 @@ class Foreign:
 class EventPosts:
     """Takes posts of events."""
 
-    def __init__(
-        self,
-        outgoing: Outgoing,
-        sender: Sends,
-        *,
-        limit_seconds: float = WRITE_SECONDS,
-        remembered: int = KEYS_REMEMBERED,
-    ) -> None:
+    def __init__(self, outgoing: Outgoing, sender: Sends, *, limit_seconds: float = WRITE_SECONDS) -> None:
         self._outgoing = outgoing
         self._sender = sender
         self._limit = limit_seconds
-        self._remembered = remembered
-        self._bodies: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._repeats = Repeats()
 
     async def take(self, post: Post) -> Accepted | list[Bad] | Foreign | Reused | NotSent:
         """Send the events of a post and return their ids."""
@@ -95,7 +85,7 @@ class EventPosts:
                     ids.append(event.event_id or "")
         if bad:
             return bad
-        if not self._remember(post):
+        if post.key is not None and not self._same(post):
             return Reused()
         sent = await self._sender.send(records, self._limit)
         return NotSent(sent.certain) if isinstance(sent, Unsent) else Accepted(ids)
@@ -128,18 +118,10 @@ class EventPosts:
                 return name
         return None
 
-    def _remember(self, post: Post) -> bool:
+    def _same(self, post: Post) -> bool:
         """Take note of what came with a key; False when it is not what came before."""
-        if post.key is None:
-            return True
         digest = hashlib.sha256(json.dumps(post.events, sort_keys=True).encode()).digest()
-        place = post.org_id, post.key
-        if self._bodies.setdefault(place, digest) != digest:
-            return False
-        self._bodies.move_to_end(place)
-        if len(self._bodies) > self._remembered:
-            self._bodies.popitem(last=False)
-        return True
+        return self._repeats.same(post.org_id, post.key, digest)
 
 
 def _default_id(key: str | None, index: int) -> str:
