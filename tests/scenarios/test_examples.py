@@ -15,15 +15,15 @@ from tests.scoring_kit import T0, Fold, command, event, rule_record, rulebook
 
 BOOK: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "examples.yaml").read_text())
 ORDERS = {"adjust": "amount", "set": "amount", "tag": "tag", "untag": "tag", "reset": None}
-STEP_KEYS = {*"event with id at times score crossed pays rules erase fire_triggers".split(), *ORDERS}
+STEP_KEYS = {*"wait event with id at times score crossed pays rules erase fire_triggers".split(), *ORDERS}
 
 
 def rules_of(scenario: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {"id": number, "name": rule["name"], "eventType": rule["type"], "points": rule["points"],
+        {"id": number, "name": rule["name"], "eventType": rule.get("type"), "points": rule["points"],
          "maxPerContact": rule.get("max"), "eventFilter": rule.get("when"), "repeatable": rule.get("repeatable", True),
          "oncePer": rule.get("once_per"), "items": rule.get("items"),
-         "publishUp": rule.get("up"), "publishDown": rule.get("down")}
+         "publishUp": rule.get("up"), "publishDown": rule.get("down"), "inactivity": rule.get("silent")}
         for number, rule in enumerate(BOOK["rule_sets"][scenario["rule_set"]], 1)
     ]  # fmt: skip
 
@@ -60,9 +60,12 @@ def test_example(scenario: dict[str, Any]) -> None:
     for number, step in enumerate(scenario["steps"], 1):
         assert set(step) <= STEP_KEYS, f"step {number} has a word that no step knows"
         start = len(played.outputs)
-        if "rules" in step:
+        if "wait" in step:
+            played.wait(parse_time(step["wait"]))
+        elif "rules" in step:
             change_rules(played, rules, step["rules"])
         else:
+            played.clock = max(played.clock, parse_time(step["at"]) if "at" in step else T0)
             for again in range(step.get("times", 1)):
                 played.put(input_of(step, step.get("id", f"step-{number}-{again}")))
         new = played.outputs[start:]
