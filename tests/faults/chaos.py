@@ -1,8 +1,9 @@
 """What `leadstream chaos` does: which faults can happen, one run for each kind of membership, the report.
 
-Reads and writes: a folder, the report and the page.
+Reads and writes: a folder, kept where it was named or something was found, the report and the page.
 """
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -65,4 +66,6 @@ def one_run(options: Options, asked: Asked, folder: Path | None, report: Path | 
         raise click.ClickException(str(used)) from used
     if report is not None:
         run.append(report)
+    if folder is None and run.verdict.ok:
+        shutil.rmtree(place.parent)
     return run.line()

@@ -227,8 +227,8 @@ class StockRun:
 @click.option("--report", type=click.Path(path_type=Path), help="Append one JSON line.")
 def main(guarantee: str, fault: str, minutes: float, seed: int, rate: float, report: Path | None) -> None:
     """Count events with stock Faust under faults, and say what was lost or counted twice."""
-    folder = Path(tempfile.mkdtemp(prefix="leadstream-stock-"))
-    line = StockRun(folder, guarantee, fault, minutes, seed, rate).go()
+    with tempfile.TemporaryDirectory(prefix="leadstream-stock-") as folder:
+        line = StockRun(Path(folder), guarantee, fault, minutes, seed, rate).go()
     click.echo(json.dumps(line))
     if report is not None:
         with report.open("a", encoding="utf-8") as lines:
