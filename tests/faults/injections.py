@@ -20,7 +20,7 @@ from tests.faults.logs import Place
 from tests.faults.meter import Meter
 from tests.faults.writes import Writers
 
-CRASH_SECONDS = 30.0
+CRASH_SECONDS = 60.0
 RECOVERY_SECONDS = 150.0
 SETTLE_SECONDS = 0.3
 PHASES = {
