@@ -87,9 +87,7 @@ export class ContactView {
     $("contact-log").replaceChildren(...this.rows.map(entry));
     const kept = older > 0 && logs?.length > 0;
     show("contact-older", kept);
-    const rest = `${signed(points ?? 0)} points from ${many(older, "earlier award")}`;
-    const all = leadScore === null ? "" : this.rows.length ? "Every award is shown." : "No award yet.";
-    $("contact-earlier").textContent = older ? `${rest}${kept ? "." : complete ? " that are no longer listed one by one." : " that are being read."}` : all;
+    $("contact-earlier").textContent = leadScore === null ? "" : remainder({ older, points, kept, complete, rows: this.rows.length });
   }
 
   async adjust() {
@@ -107,7 +105,8 @@ export class ContactView {
     this.once.renew();
     $("adjust").reset();
     const done = answer.body.data;
-    say("adjust-done", answer.status === 202 ? "Taken. The log will show it when it is applied." : `${signed(done.pointsAdded)} points. The score is ${count.format(done.newScore)} now.`);
+    const now = () => `${signed(done.pointsAdded)} points. The score is ${count.format(done.newScore)} now.`;
+    say("adjust-done", answer.status === 202 ? "Taken. The log will show it when it is applied." : now());
     this.load();
   }
 }
@@ -116,6 +115,13 @@ function readAdjustment() {
   const text = $("adjust-points").value.trim().replace("−", "-");
   const number = Number(text);
   return { points: /^[+-]?\d+$/.test(text) && Number.isSafeInteger(number) ? number : text, reason: $("adjust-reason").value.trim() };
+}
+
+// What lies before the rows that are shown.
+function remainder({ older, points, kept, complete, rows }) {
+  if (!older) return rows ? "Every award is shown." : "No award yet.";
+  const end = kept ? "" : complete ? " that are no longer listed one by one" : " that are being read";
+  return `${signed(points)} points from ${many(older, "earlier award")}${end}.`;
 }
 
 function earlier({ awards }, rows) {

@@ -10,7 +10,10 @@ const line = (value) => typeof value === "string" && value !== "" && !/[\r\n]/.t
 const lines = (text) => text.split("\n").filter((one) => one !== "");
 
 const KINDS = {
-  text: { label: "is the text", fits: line, show: String, read: (typed) => typed, wrong: (typed) => !typed && "Type the text that it must be." },
+  text: {
+    label: "is the text", fits: line, show: String,
+    read: (typed) => typed, wrong: (typed) => !typed && "Type the text that it must be.",
+  },
   number: { label: "is the number", fits: numeric, show: JSON.stringify, read: parseExactly, wrong: (typed) => !NUMBER.test(typed) && "Type a number." },
   yes: { label: "is true", bare: true, fits: (value) => value === true, show: () => "", read: () => true },
   no: { label: "is false", bare: true, fits: (value) => value === false, show: () => "", read: () => false },
@@ -22,7 +25,10 @@ const KINDS = {
     label: "is one of these items", rows: 3, fits: (value) => Array.isArray(value) && value.every(line),
     show: (value) => value.join("\n"), read: lines,
   },
-  json: { label: "as JSON", rows: 3, fits: () => true, show: (value) => JSON.stringify(value), read: parseExactly, wrong: (typed) => !isJson(typed) && "This is not JSON." },
+  json: {
+    label: "as JSON", rows: 3, fits: () => true,
+    show: JSON.stringify, read: parseExactly, wrong: (typed) => !isJson(typed) && "This is not JSON.",
+  },
 };
 
 export const ofFilter = ["text", "number", "yes", "no", "any", "json"];

@@ -22,10 +22,13 @@ export const GROUPS = [
 
 export const FIELDS = {
   name: text("Name", "Contacts' logs show it.", { required: true }),
-  eventType: text("Type of event", "One of the list, or a type of your own: lower case letters, digits and _.", { required: true, choices: TYPES, words: { wrong_form: "This is no type of event." } }),
+  eventType: text("Type of event", "One of the list, or a type of your own: lower case letters, digits and _.", {
+    required: true, choices: TYPES, words: { wrong_form: "This is no type of event." },
+  }),
   points: number("Points", "A whole number. Below zero takes points away.", { required: true }),
   active: check("Active", "An inactive rule pays nothing; what it has paid stays.", true),
-  eventFilter: pairs("Only events whose properties are", "All of them must hold. Texts are compared exactly. A name with dots reaches into nested properties.", ofFilter, "Add a condition"),
+  eventFilter: pairs("Only events whose properties are",
+    "All of them must hold. Texts are compared exactly. A name with dots reaches into nested properties.", ofFilter, "Add a condition"),
   items: pairs("Only for selected items", "The property must be one of the items; none listed is any item.", ofItems, "Add a property"),
   siteId: text("Site", "Empty: events of every site."),
   maxPerContact: number("At most so many times per contact", "Empty: no limit."),
@@ -68,9 +71,10 @@ function check(label, hint, initial) {
 
 function time(label, hint, words = {}) {
   return {
-    label, hint, choices: [], words: { not_a_time: "This is no whole date and time.", ...words }, make: () => Object.assign(el("input"), { type: "datetime-local", step: "1" }),
+    label, hint, choices: [], words: { not_a_time: "This is no whole date and time.", ...words },
+    make: () => Object.assign(el("input"), { type: "datetime-local", step: "1" }),
     fill: (made, value) => { made.value = Date.parse(value) ? local(new Date(value)) : ""; },
-    read: (made) => (made.value ? new Date(made.value).toISOString() : made.validity.badInput ? "not a whole time" : null),
+    read: (made) => instant(made.value) ?? (made.validity.badInput ? "half a time" : null),
     told: (value) => new Date(value).toLocaleString("en-GB"),
   };
 }
@@ -84,6 +88,8 @@ function pairs(label, hint, kinds, add) {
     told: (value) => JSON.stringify(value, null, 1),
   };
 }
+
+const instant = (typed) => (typed ? new Date(typed).toISOString() : null);
 
 function local(at) {
   return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, -1);
