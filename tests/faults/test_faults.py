@@ -42,8 +42,7 @@ def test_nothing_is_lost_double_wrong_or_stale_after_faults_under_load(tmp_path:
     run = Campaign(tmp_path, options, Asked(names, minutes=0, seed=len(of))).go()
     shown = table([run.line()])
     assert run.verdict.ok, shown
-    assert {injection.fault for injection in run.injections} >= set(names), shown
-    assert all(injection.counts for injection in run.injections), shown
+    assert {injection.fault for injection in run.injections if injection.counts} >= set(names), shown
     assert run.unacknowledged == 0, shown
     assert run.exit_codes == [0, 0], shown
 
