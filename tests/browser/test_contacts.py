@@ -1,5 +1,6 @@
 """Contacts in a real browser: the list by latest change, one contact's log, points given by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,7 @@ from tests.browser.page_kit import (
     visit,
     world_with_keys,
 )
+from tests.connected.waiting import until
 from tests.unit.web_client import Client, serving
 from tests.unit.web_fakes import DEMO, SCORES, World, bearer, change, core, facts
 
@@ -199,12 +201,26 @@ async def test_restoring_and_too_many_requests_are_said_where_one_looks(browser:
         await expect(page.locator("#contacts-why")).to_contain_text("Try again in")
 
 
-async def test_rate_limit_is_said(browser: Browser) -> None:
+async def test_rate_limit_is_said_and_ends_no_session(browser: Browser) -> None:
     world = world_with_keys(LEADSTREAM_RATE_LIMIT_PER_SECOND="4")
-    async with at(browser, world, "#/contacts") as (page, _):
-        for _ in range(30):
-            await page.locator("#contacts-refresh").click()
-        await expect(page.locator("#contacts-why")).to_contain_text("Too many requests with this key.")
+    async with at(browser, world, "#/contacts") as (page, client):
+
+        async def said(id_: str, words: str) -> bool:
+            await asyncio.gather(*(ask_any(client) for _ in range(20)))
+            if id_ == "contacts-why":
+                await page.locator("#contacts-refresh").click()
+            return words in (await page.locator(f"#{id_}").text_content() or "")
+
+        await until(lambda: said("contacts-why", "Too many requests with this key."))
+        await world.live.close()
+        await until(lambda: said("state-text", "Reconnecting"))
+        await expect(page.locator("#state-text")).to_have_text("Live")
+        await expect(page.locator("#gate")).to_be_hidden()
+
+
+async def ask_any(client: Client) -> None:
+    async with client.get("/v1/scoring/rules", headers=bearer(WRITER)) as answer:
+        assert answer.status in (200, 429)
 
 
 async def test_a_read_key_sees_no_forms_and_a_lost_scope_is_said(browser: Browser) -> None:

@@ -1,6 +1,6 @@
 // Server-Sent Events over fetch, because EventSource cannot send an Authorization header.
 // Laws: the key goes into the header only; after a break the stream resumes from the last event id; a refusal (4xx)
-// ends it, everything else is tried again with growing pauses.
+// ends it, everything else, too many requests included, is tried again with growing pauses.
 
 const PAUSES = [500, 1000, 2000, 5000];
 
@@ -36,7 +36,7 @@ export class Stream {
     if (!response.ok) {
       const problem = await response.json().catch(() => ({}));
       if (response.status === 400 && this.lastId) this.lastId = "";
-      else if (response.status < 500) {
+      else if (response.status < 500 && response.status !== 429) {
         this.onState("refused", problem.detail ?? "The worker refused the request.", response.status);
         return false;
       }
