@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.faults.deployment import Options
@@ -85,7 +86,7 @@ class Row:
 
     def cells(self) -> list[str]:
         seconds = sorted(self.recoveries)
-        recovery = f"{seconds[len(seconds) // 2]:.1f} / {seconds[-1]:.1f}" if seconds else "-"
+        recovery = f"{median(seconds):.1f} / {seconds[-1]:.1f}" if seconds else "-"
         bound = "-" if any(self.found.values()) or not self.count else f"{min(1.0, 3 / self.count):.2g}"
         return [str(self.count), *(str(self.found[kind]) for kind in KINDS), recovery, bound]
 

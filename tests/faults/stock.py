@@ -21,7 +21,7 @@ from random import Random
 from typing import Any
 
 import click
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
 from stream_app.operations.broker import EmbeddedKafka
@@ -163,11 +163,13 @@ class StockRun:
                 worker.start()
 
     def committed(self) -> int:
-        """How far the group says that it is, over all partitions."""
+        """How far the group says that it is, over all partitions; 0 while nobody knows."""
         consumer = make_consumer(self.kafka.bootstrap, NAME)
         try:
             places = [TopicPartition(SOURCE, p) for p in range(PARTITIONS)]
             return sum(max(0, found.offset) for found in consumer.committed(places, timeout=30))
+        except KafkaException:
+            return 0  # no coordinator yet
         finally:
             consumer.close()
 
