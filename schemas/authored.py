@@ -1,64 +1,39 @@
 """What people author: rules and profiles, as pydantic models that forbid unknown fields.
 
-Laws: strict with authors: no coercion (``5.0``, ``"5"`` and ``true`` are not points, S16), unknown fields are errors.
+Laws: strict with authors (schemas.strict).
 ``RuleBody`` is what an author writes; ``Rule`` is what ``config`` keeps, with what leadstream adds.
 Times are RFC 3339 as contract section 1 takes them, and are kept in output form.
-Source: contract section 2 "Bodies of authored objects", semantics S10-S21, S40, D2, D3.
+Source: contract section 2 "Bodies of authored objects", semantics S10-S21, S25-S29, S40, D2, D3.
 """
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from schemas.events import PAGE_VISIT
+from schemas.pages import Page, check_page
+from schemas.strict import (
+    INT32_MAX,
+    Authored,
+    Category,
+    Description,
+    EventType,
+    Instant,
+    Points,
+    ProfileId,
+    PropertyName,
+    RuleName,
+    SiteId,
 )  # fmt: skip
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from schemas.times import format_time, parse_time
-
-INT32_MAX: Final = 2**31 - 1
 DEFAULT_PROFILE: Final = "default"
-NOT_A_TIME: Final = "not_a_time"
-
-
-def _in_output_form(text: str) -> str:
-    try:
-        return format_time(parse_time(text))
-    except ValueError as error:
-        raise PydanticCustomError(NOT_A_TIME, "{reason}", {"reason": str(error)}) from error
-
-
-Points = Annotated[int, Field(strict=True, ge=-(2**31), le=INT32_MAX)]
-RuleName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Description = Annotated[str, StringConstraints(max_length=2000)]
-EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-ProfileId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
-SiteId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}$")]
-PropertyName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Instant = Annotated[str, AfterValidator(_in_output_form), Field(json_schema_extra={"format": "date-time"})]
-
-
-class Authored(BaseModel):
-    """Base of authored bodies: camelCase on the wire, strict, closed."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", strict=True,
-        frozen=True, allow_inf_nan=False,
-    )  # fmt: skip
 
 
 class RuleBody(Authored):
     """A scoring rule as an author writes it.
 
     ``event_filter`` as S11, ``max_per_contact`` as S12, ``once_per`` as S13 (a property name, dotted as in filters),
-    ``items`` as S14 (an empty list is no limit), ``publish_up`` and ``publish_down`` as S17.
+    ``items`` as S14 (an empty list is no limit), ``publish_up`` and ``publish_down`` as S17, ``page`` as S25-S29.
     """
 
     name: RuleName
@@ -71,11 +46,12 @@ class RuleBody(Authored):
     active: bool = True
     profile_id: ProfileId = DEFAULT_PROFILE
     description: Description | None = None
-    category: Annotated[str, StringConstraints(max_length=200)] | None = None
+    category: Category | None = None
     publish_up: Instant | None = None
     publish_down: Instant | None = None
     once_per: PropertyName | None = None
     items: dict[str, list[Any]] | None = None
+    page: Page | None = None
 
     @field_validator("publish_down")
     @classmethod
@@ -85,6 +61,13 @@ class RuleBody(Authored):
         if up is not None and down is not None and down < up:
             raise ValueError("publishDown lies before publishUp")
         return down
+
+    @field_validator("page")
+    @classmethod
+    def page_of_visits(cls, page: Page | None, given: ValidationInfo) -> Page | None:
+        """Refuse a page that has no meaning beside the type and ``oncePer`` (S25, S28)."""
+        check_page(page, given.data.get("event_type", PAGE_VISIT), given.data.get("once_per"))
+        return page
 
     @property
     def cap(self) -> int | None:
@@ -113,8 +96,8 @@ class ProfileBody(Authored):
 
     name: RuleName = "Lead score"
     description: Description | None = None
-    category: Annotated[str, StringConstraints(max_length=200)] | None = None
-    thresholds: Annotated[list[Points | Threshold], Field(max_length=100)] = []
+    category: Category | None = None
+    thresholds: Annotated[list[Points | Threshold], Field(max_length=100)] = []  # noqa: RUF012 - pydantic copies it
 
     @model_validator(mode="after")
     def thresholds_differ(self) -> Self:

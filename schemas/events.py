@@ -14,6 +14,8 @@ KNOWN_TYPES: Final = frozenset(
     "email_sent email_delivered email_open email_click email_reply sms_reply email_complaint unsubscribe tag_added "
     "custom_event page_visit asset_download form_submit link_click appointment conversation".split()
 )
+PAGE_VISIT: Final = "page_visit"
+EMAIL_CLICK: Final = "email_click"
 TAG_ADDED: Final = "tag_added"
 TAG_PROPERTY: Final = "tagName"
 MANUAL: Final = "manual"

@@ -8,10 +8,11 @@ A record key is ``<contact key> NUL <section>``.  Sections and their bounds:
 ``k``      the newest 256 command-id hashes of 8 bytes, oldest first; raw bytes
 ``f``      facts: e-mail, tags, attributes; MessagePack array; at most 256 KiB (the record limit)
 ``o<id>``  once: hashes of the newest 1,000 values that rule <id> has paid for; MessagePack array; 8 KiB
+``v``      visits: what page rules remember of visits; MessagePack array; 100 bytes a rule, 2 KiB of click ids
 =========  ==========================================================================================
 
 Laws: the first element of every MessagePack section is its schema version; version N is read by programs N and N+1.
-A section that would be empty has no record.  Source: delivery section 4, decisions 0002 and 0005.
+A section that would be empty has no record.  Source: delivery section 4, decisions 0002, 0005 and 0013.
 """
 
 from typing import Any, Final
@@ -25,14 +26,19 @@ SEGMENT: Final = b"s"
 COMMANDS: Final = b"k"
 FACTS: Final = b"f"
 ONCE: Final = b"o"
+VISITS: Final = b"v"
 
 HASH_BYTES: Final = 8
 SEGMENT_HASHES: Final = 16
 COMMAND_HASHES: Final = 256
 ONCE_VALUES: Final = 1000
+CLICK_HASHES: Final = 256
+VISIT_TIMES: Final = 8
 
 HAS_FACTS: Final = 1
 HAS_COMMANDS: Final = 2
+HAS_VISITS: Final = 4
+HAS_OPEN: Final = 8
 
 
 class ProfileState(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -56,8 +62,8 @@ class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
     ``born_at`` and ``last_at`` are milliseconds: the clock at the first accepted input, and the newest event time.
     ``log_id`` is the last award's. ``fires`` maps rule id to fire count. ``recent`` holds the newest event-id hashes
     that are not in a full segment yet (0-15), oldest first; ``segments`` the number of full segments ever written.
-    ``has`` is a bit set of the sections that exist beside this one; ``once`` the ids of the rules that have a once
-    section, ascending: each has a fire count too (decision 0005).
+    ``has`` is a bit set of the sections that exist beside this one, and of a visit being open (HAS_OPEN, decision
+    0013); ``once`` the ids of the rules that have a once section, ascending: each has a fire count too (decision 0005).
     """
 
     schema_version: int
@@ -91,3 +97,29 @@ class Once(msgspec.Struct, array_like=True, gc=False, frozen=True):
     schema_version: int
     forgotten: int = 0
     hashes: bytes = b""
+
+
+class RuleVisits(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """The visits of one contact that a page rule has counted: of each only what the rule's conditions ask for.
+
+    ``hits`` is their number (S26), ``times`` the newest VISIT_TIMES event times, ascending (S27), ``spent`` the sum of
+    dwells (S28); milliseconds.
+    """
+
+    hits: int = 0
+    times: tuple[int, ...] = ()
+    spent: int = 0
+
+
+class Visits(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What page rules remember of one contact (S25-S28, decision 0013).
+
+    ``open`` maps the rules that measure the dwell of the visit at ``opened_at`` to whether it met all else that they
+    ask; ``clicks`` holds the newest CLICK_HASHES click ids that have counted, oldest first, HASH_BYTES each.
+    """
+
+    schema_version: int
+    rules: dict[int, RuleVisits] = {}
+    opened_at: int = 0
+    open: dict[int, bool] = {}
+    clicks: bytes = b""

@@ -71,6 +71,7 @@ def scoring_handler(settings: Settings, rulebooks: Rulebooks) -> ScoringHandler:
         dead_letters=topics.dead_letters.name,
         rulebooks=rulebooks,
         dedupe_ids=settings.dedupe_ids,
+        max_dwell_seconds=settings.max_dwell_seconds,
         max_record_bytes=settings.max_record_bytes,
         max_lateness_days=settings.max_lateness_days,
         headers=settings.headers,

@@ -80,6 +80,7 @@ class Settings:
     max_record_bytes: Annotated[int, Setting(a.integer(1024, 262_144), "262144", "Longer values are dead letters")]
     max_lateness_days: Annotated[int | None, Setting(a.integer(1, 36_500), None, "Older events are dead letters")]
     dedupe_ids: Annotated[int, Setting(a.integer(16, 65_536), "256", "Event ids remembered for each contact (S4)")]
+    max_dwell_seconds: Annotated[int, Setting(a.integer(1, 86_400), "1800", "The most that one visit counts (S28)")]
     session_timeout_seconds: Annotated[int, Setting(a.integer(6, 1800), "10", "Silence after which a worker is gone")]
     headers: Annotated[
         Literal["minimal", "cloudevents"], Setting(a.one_of("minimal", "cloudevents"), "minimal", "Headers on outputs")

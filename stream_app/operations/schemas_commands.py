@@ -76,7 +76,7 @@ def _described() -> dict[str, type]:
         "Command": events.CommandWire, "ScoreChanged": outputs.ScoreChanged,
         "ThresholdCrossed": outputs.ThresholdCrossed, "PartitionRecord": journal.PartitionRecord,
         "BatchJournal": journal.BatchJournal, "StateCore": state.Core, "StateFacts": state.Facts,
-        "StateOnce": state.Once,
+        "StateOnce": state.Once, "StateVisits": state.Visits,
         "RuleBody": authored.RuleBody, "Rule": authored.Rule, "ProfileBody": authored.ProfileBody,
         "Profile": authored.Profile, "ApiKeyRecord": api_keys.ApiKeyRecord,
     }  # fmt: skip

@@ -14,7 +14,7 @@ from stream_app.operations.command_settings import echo_json, run_bounded, with_
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
 LAYOUT = ("partitions", "engagement_topics")
-REPLAYED = (*LAYOUT, "dedupe_ids", "max_record_bytes", "max_lateness_days", "headers")
+REPLAYED = (*LAYOUT, "dedupe_ids", "max_dwell_seconds", "max_record_bytes", "max_lateness_days", "headers")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 partition_option = click.option(
     "--partition", "chosen", type=click.IntRange(min=0), multiple=True, help="Only this one; may be repeated."

@@ -43,14 +43,16 @@ class ScoringHandler:
         self, *, partitions: int, engagement: Iterable[str], contacts: str, commands: str, score_changed: str,
         threshold_crossed: str, dead_letters: str, rulebooks: Rulebooks, rekeyed: str | None = None,
         dedupe_ids: int = 256, max_record_bytes: int = 262_144, max_lateness_days: int | None = None,
-        headers: HeaderStyle = "minimal",
+        max_dwell_seconds: int = 1800, headers: HeaderStyle = "minimal",
     ) -> None:  # fmt: skip
         roles: dict[str, Role] = dict.fromkeys(engagement, "engagement")
         roles.update({contacts: "contacts", commands: "commands"})
         if rekeyed is not None:
             roles[rekeyed] = "rekeyed"
         codec = Codec(partitions, max_record_bytes, max_lateness_days)
-        self._plan = Plan(codec, roles, score_changed, threshold_crossed, dead_letters, dedupe_ids, headers)
+        self._plan = Plan(
+            codec, roles, score_changed, threshold_crossed, dead_letters, dedupe_ids, max_dwell_seconds * 1000, headers
+        )  # fmt: skip
         self._rulebooks = rulebooks
         self.counters = ScoringCounters()
 

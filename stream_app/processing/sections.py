@@ -16,15 +16,18 @@ from schemas.state import (
     FACTS,
     HAS_COMMANDS,
     HAS_FACTS,
+    HAS_VISITS,
     ONCE,
     SCHEMA_VERSION,
     SEGMENT,
     SEPARATOR,
+    VISITS,
     Core,
     Facts,
     Once,
+    Visits,
 )  # fmt: skip
-from stream_app.scoring.contact import NO_FACTS, Contact
+from stream_app.scoring.contact import NO_FACTS, NO_ONCE, Contact
 from stream_app.scoring.dedupe import SEGMENT_BYTES, segments_kept
 
 CORE_SUFFIX: Final = SEPARATOR + CORE
@@ -32,6 +35,7 @@ FACTS_SUFFIX: Final = SEPARATOR + FACTS
 COMMANDS_SUFFIX: Final = SEPARATOR + COMMANDS
 SEGMENT_SUFFIX: Final = SEPARATOR + SEGMENT
 ONCE_SUFFIX: Final = SEPARATOR + ONCE
+VISITS_SUFFIX: Final = SEPARATOR + VISITS
 
 WIDE_INTEGER: Final = 1  # MessagePack extension type: an integer beyond 64 bits, as decimal text
 
@@ -48,6 +52,7 @@ class Readable(Protocol):
 
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
 _decode_once: Final = msgspec.msgpack.Decoder(Once).decode
+_decode_visits: Final = msgspec.msgpack.Decoder(Visits).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -63,7 +68,10 @@ class NewerState(Exception):
 
 
 def load(state: Readable, key: bytes, window: int) -> Contact | None:
-    """Return core and remembered segments of a contact, None when it is unknown; `complete` and `recall` add more."""
+    """Return core and remembered segments of a contact, None when it is unknown.
+
+    `complete`, `recall` and `look_back` add what only some inputs need.
+    """
     data = state.get(key + CORE_SUFFIX)
     if data is None:
         return None
@@ -82,12 +90,17 @@ def complete(state: Readable, key: bytes, contact: Contact) -> Contact:
     commands = state.get(key + COMMANDS_SUFFIX) if has & HAS_COMMANDS else None
     facts = state.get(key + FACTS_SUFFIX) if has & HAS_FACTS else None
     known = decode_facts(facts) if facts else NO_FACTS
-    return Contact(contact.core, contact.older, commands or b"", known, contact.once)
+    return Contact(contact.core, contact.older, commands or b"", known, contact.once, contact.visits)
 
 
 def recall(state: Readable, key: bytes, rule_ids: Iterable[int]) -> dict[int, Once]:
     """Return the once sections of these rules, all of which exist."""
     return {rule_id: _decode_once(state.get(_once(key, rule_id)) or b"") for rule_id in rule_ids}
+
+
+def look_back(state: Readable, key: bytes) -> Visits:
+    """Return the visits section, which exists."""
+    return _decode_visits(state.get(key + VISITS_SUFFIX) or b"")
 
 
 def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) -> None:
@@ -105,11 +118,13 @@ def store(key: bytes, before: Contact | None, after: Contact, changes: Changes) 
         changes[key + FACTS_SUFFIX] = _encode_facts(after.facts) if core.has & HAS_FACTS else None
     if after.once is not before.once or core.once is not before.core.once:
         _store_once(key, before, after, changes)
+    if after.visits is not before.visits or (core.has ^ before.core.has) & HAS_VISITS:
+        changes[key + VISITS_SUFFIX] = _encode(after.visits) if core.has & HAS_VISITS else None
 
 
 def forgotten(before: Contact | None, after: Contact) -> int:
     """Return how many values fell out of a contact's memories between two states."""
-    known = {} if before is None else before.once
+    known = NO_ONCE if before is None else before.once
     return sum(
         memory.forgotten - (known[rule_id].forgotten if rule_id in known else 0)
         for rule_id, memory in after.once.items()
@@ -121,7 +136,7 @@ def erase(state: Readable, key: bytes, stored: Contact, changes: Changes) -> Non
     """Delete every record of a contact as it is stored; scans its segments one by one."""
     names = [SEGMENT_SUFFIX + b"%d" % number for number in range(stored.core.segments)]
     names += [ONCE_SUFFIX + b"%d" % rule_id for rule_id in stored.core.once]
-    for suffix in (CORE_SUFFIX, COMMANDS_SUFFIX, FACTS_SUFFIX, *names):
+    for suffix in (CORE_SUFFIX, COMMANDS_SUFFIX, FACTS_SUFFIX, VISITS_SUFFIX, *names):
         if state.get(key + suffix) is not None:
             changes[key + suffix] = None
 

@@ -13,12 +13,13 @@ import msgspec
 
 from schemas.events import Command, ContactAttributes, EngagementEvent, Erase, Rejected
 from schemas.outputs import ScoreChanged, ThresholdCrossed
+from schemas.state import HAS_VISITS
 from stream_app.delivery.handler import Batch, Committed, Effects, Outcomes, Output, Record
 from stream_app.processing.codec import Codec
 from stream_app.processing.dead_letters import dead_letter
 from stream_app.processing.output_headers import MINIMAL, NO_HEADERS, HeaderStyle, cloudevents
 from stream_app.processing.overlay import Entry, Overlay
-from stream_app.scoring.decide import Input, decide, needs_all, recalls
+from stream_app.scoring.decide import Input, decide, looks_back, needs_all, recalls
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.rulebook import Rulebook
 
@@ -39,6 +40,7 @@ class Plan:
     threshold_crossed: str
     dead_letters: str
     dedupe_ids: int
+    longest_dwell_ms: int
     headers: HeaderStyle
 
 
@@ -124,9 +126,16 @@ class Work:
         """Let one input act on its contact; return why it was rejected after all."""
         if not entry.complete and needs_all(given):
             self._overlay.complete(key, entry)
-        if entry.contact is not None and entry.contact.core.once:
-            self._overlay.recall(key, entry, recalls(given, self._rulebook))
-        decision = decide(entry.contact, given, self._rulebook, self.clock, origin, self._plan.dedupe_ids)
+        if entry.contact is not None:
+            core = entry.contact.core
+            if core.once:
+                self._overlay.recall(key, entry, recalls(given, self._rulebook))
+            if core.has & HAS_VISITS and looks_back(given, self._rulebook, core.has):
+                self._overlay.look_back(key, entry)
+        plan = self._plan
+        decision = decide(
+            entry.contact, given, self._rulebook, self.clock, origin, plan.dedupe_ids, plan.longest_dwell_ms
+        )  # fmt: skip
         entry.contact = decision.contact
         outcome = decision.outcome
         if outcome == "applied":

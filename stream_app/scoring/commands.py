@@ -13,7 +13,15 @@ from schemas.events import MANUAL, TAG_ADDED, TAG_PROPERTY, Command, Properties,
 from schemas.outputs import Award, CommandCause
 from schemas.state import ProfileState
 from schemas.times import format_time
-from stream_app.scoring.contact import NEW_PROFILE, NO_ONCE, Contact, new_contact, with_commands, with_facts, with_once
+from stream_app.scoring.contact import (
+    NEW_PROFILE,
+    NO_ONCE,
+    Contact,
+    new_contact,
+    with_commands,
+    with_facts,
+    without_counts,
+)  # fmt: skip
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.dedupe import command_seen, id_hash, remember_command
 from stream_app.scoring.ledger import Occasion, fits, paid, rule_awards
@@ -93,8 +101,7 @@ def _reset(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
     points = -_state(contact).total
     if not fits(points):
         return _refuse("the award would leave int64")
-    core = msgspec.structs.replace(contact.core, fires={})
-    after = with_once(msgspec.structs.replace(contact, core=core), NO_ONCE)
+    after = without_counts(contact)
     if points == 0:
         return Decision("no_effect", after)
     after, outputs = paid(after, [_award(contact, points, RESET_REASON)], org, occasion)

@@ -10,10 +10,22 @@ from typing import Final
 
 import msgspec
 
-from schemas.state import HAS_COMMANDS, HAS_FACTS, SCHEMA_VERSION, Core, Facts, Once, ProfileState
+from schemas.state import (
+    HAS_COMMANDS,
+    HAS_FACTS,
+    HAS_OPEN,
+    HAS_VISITS,
+    SCHEMA_VERSION,
+    Core,
+    Facts,
+    Once,
+    ProfileState,
+    Visits,
+)  # fmt: skip
 
 NO_ONCE: Final[Mapping[int, Once]] = MappingProxyType({})
 NO_FACTS: Final = Facts(SCHEMA_VERSION)
+NO_VISITS: Final = Visits(SCHEMA_VERSION)
 NEW_PROFILE: Final = ProfileState()
 
 
@@ -22,7 +34,8 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
 
     ``older`` are the full segments that are still remembered, oldest first; ``commands`` the command-id hashes.
     ``commands`` and ``facts`` may be left out (empty) for an input of which ``decide.needs_all`` is false, and of
-    ``once``, by rule id, the rules that ``decide.recalls`` does not name.
+    ``once``, by rule id, the rules that ``decide.recalls`` does not name; ``visits`` for one of which
+    ``decide.looks_back`` is false.
     """
 
     core: Core
@@ -30,6 +43,7 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     commands: bytes = b""
     facts: Facts = NO_FACTS
     once: Mapping[int, Once] = NO_ONCE
+    visits: Visits = NO_VISITS
 
 
 def new_contact(clock: int) -> Contact:
@@ -64,3 +78,22 @@ def with_once(contact: Contact, learnt: Mapping[int, Once]) -> Contact:
     once = {rule_id: memory for rule_id, memory in {**contact.once, **learnt}.items() if rule_id in ids}
     core = core if ids == core.once else msgspec.structs.replace(core, once=ids)
     return msgspec.structs.replace(contact, core=core, once=once)
+
+
+def with_visits(contact: Contact, visits: Visits) -> Contact:
+    """Return the contact with what page rules remember; nothing remembered has no record."""
+    if visits is contact.visits:
+        return contact
+    something = visits.rules or visits.clicks or visits.open
+    had = contact.core.has & ~(HAS_VISITS | HAS_OPEN)
+    has = had | (HAS_VISITS if something else 0) | (HAS_OPEN if visits.open else 0)
+    core = contact.core if has == contact.core.has else msgspec.structs.replace(contact.core, has=has)
+    return msgspec.structs.replace(contact, core=core, visits=visits if something else NO_VISITS)
+
+
+def without_counts(contact: Contact) -> Contact:
+    """Return the contact as rules that have never seen it would: but for what makes an input a repeat (D26)."""
+    clicks = contact.visits.clicks
+    core = msgspec.structs.replace(contact.core, fires={})
+    fresh = with_once(msgspec.structs.replace(contact, core=core), NO_ONCE)
+    return with_visits(fresh, Visits(SCHEMA_VERSION, clicks=clicks) if clicks else NO_VISITS)

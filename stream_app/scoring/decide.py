@@ -9,21 +9,24 @@ from typing import Final, assert_never
 
 from schemas.events import TAG_ADDED, Command, ContactAttributes, EngagementEvent, Erase
 from schemas.outputs import EventCause
-from schemas.state import SCHEMA_VERSION, Core, Facts
+from schemas.state import HAS_OPEN, SCHEMA_VERSION, Core, Facts
 from schemas.times import format_time
 from stream_app.scoring.commands import decide_command
-from stream_app.scoring.contact import NO_ONCE, Contact, new_contact, with_facts, with_once
+from stream_app.scoring.contact import NO_ONCE, Contact, new_contact, with_facts, with_once, with_visits
 from stream_app.scoring.decision import Decision, Erased
 from stream_app.scoring.dedupe import id_hash, remember, seen
 from stream_app.scoring.filters import same
 from stream_app.scoring.ledger import Occasion, Output, pay, rule_awards
+from stream_app.scoring.pages import LONGEST_DWELL
 from stream_app.scoring.rulebook import Rulebook
+from stream_app.scoring.rules import CompiledRule
 from stream_app.scoring.tags import tag_of, with_tag
 
 Input = EngagementEvent | ContactAttributes | Erase | Command
 
 DEDUPE_IDS: Final = 256
 NO_OUTPUTS: Final[Sequence[Output]] = ()
+NO_RULES: Final[Sequence[CompiledRule]] = ()
 
 
 def needs_all(given: Input) -> bool:
@@ -39,21 +42,31 @@ def recalls(given: Input, rulebook: Rulebook) -> Sequence[int]:
         event_type = TAG_ADDED
     else:
         return ()
-    rules = rulebook.org(given.org_id).by_type.get(event_type)
-    return () if rules is None else rules.once
+    org = rulebook.org(given.org_id)
+    rules, pages = org.by_type.get(event_type), org.pages.by_type.get(event_type)
+    return (*(() if rules is None else rules.once), *(() if pages is None else pages.once))
+
+
+def looks_back(given: Input, rulebook: Rulebook, has: int) -> bool:
+    """Tell whether an input needs what page rules remember of the contact; ``has`` is that of its core."""
+    if isinstance(given, EngagementEvent):
+        return bool(has & HAS_OPEN) or given.type in rulebook.org(given.org_id).pages.by_type
+    return isinstance(given, Command) and given.kind == "reset"
 
 
 def decide(
-    contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int = DEDUPE_IDS
-) -> Decision:
+    contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int = DEDUPE_IDS,
+    longest_dwell: int = LONGEST_DWELL,
+) -> Decision:  # fmt: skip
     """Return everything that one input does.
 
     ``contact`` is None for an unknown one; ``clock`` is milliseconds; ``origin`` is ``<topic>-<partition>-<offset>``;
-    ``window`` the number of event ids that are remembered (S4).
+    ``window`` the number of event ids that are remembered (S4), ``longest_dwell`` the most milliseconds that one visit
+    counts (S28).
     """
     match given:
         case EngagementEvent():
-            return _event(contact or new_contact(clock), given, rulebook, origin, window)
+            return _event(contact or new_contact(clock), given, rulebook, origin, window, longest_dwell)
         case Command():
             return decide_command(contact, given, rulebook, clock, origin)
         case ContactAttributes():
@@ -64,7 +77,9 @@ def decide(
             assert_never(given)
 
 
-def _event(contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin: str, window: int) -> Decision:
+def _event(
+    contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin: str, window: int, longest_dwell: int
+) -> Decision:
     core, older = contact.core, contact.older
     recent, filled = core.recent, 0
     if event.event_id is not None:
@@ -81,25 +96,32 @@ def _event(contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin:
         else:
             facts = with_tag(facts, tag)
     last_at = event.occurred_at if event.occurred_at > core.last_at else core.last_at
-    log_id, profiles, fires, outputs, capped, learnt = core.log_id, core.profiles, core.fires, NO_OUTPUTS, 0, NO_ONCE
+    log_id, profiles, fires, outputs = core.log_id, core.profiles, core.fires, NO_OUTPUTS
+    firing, capped, learnt, visits = NO_RULES, 0, NO_ONCE, contact.visits
     if rules is not None:
         firing, capped, learnt = rules.firing(
             event.properties, event.site_id, event.occurred_at, fires, contact.once
         )  # fmt: skip
-        if firing:
-            occasion = Occasion(
-                origin, event.org_id, event.site_id, event.contact_id, EventCause(event.event_id, event.type),
-                format_time(event.occurred_at), rulebook.version,
-            )  # fmt: skip
-            profiles, fires, outputs = pay(core, rule_awards(firing, log_id), org, occasion)
-            log_id += len(firing)
+    if event.type in org.pages.by_type or core.has & HAS_OPEN:
+        firing, capped, learnt, visits = org.pages.look(event, contact, org.rules, longest_dwell).beside(
+            firing, capped, learnt
+        )
+    if firing:
+        occasion = Occasion(
+            origin, event.org_id, event.site_id, event.contact_id, EventCause(event.event_id, event.type),
+            format_time(event.occurred_at), rulebook.version,
+        )  # fmt: skip
+        profiles, fires, outputs = pay(core, rule_awards(firing, log_id), org, occasion)
+        log_id += len(firing)
     core = Core(
         core.schema_version, core.born_at, last_at, log_id, profiles, fires, recent, core.segments + filled, core.has,
         core.once,
     )  # fmt: skip
-    after = Contact(core, older, contact.commands, contact.facts, contact.once)
+    after = Contact(core, older, contact.commands, contact.facts, contact.once, contact.visits)
     if learnt or core.once:
         after = with_once(after, learnt)
+    if visits is not contact.visits:
+        after = with_visits(after, visits)
     if facts is not contact.facts:
         return Decision("applied", with_facts(after, facts), outputs, capped)
     return Decision("applied" if outputs else "no_effect", after, outputs, capped)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from schemas.authored import DEFAULT_PROFILE, Profile, Rule, Threshold
 from schemas.ids import valid_org
+from stream_app.scoring.pages import NO_PAGES, Pages
 from stream_app.scoring.rules import RulesOfType, compile_types
 from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
 
@@ -40,12 +41,13 @@ class Ignored(NamedTuple):
 
 
 class OrgRules(msgspec.Struct, frozen=True):
-    """What one org has published; ``rules`` holds inactive ones too, ``by_type`` only what can pay."""
+    """What one org has published; ``rules`` holds inactive ones too, ``by_type`` and ``pages`` only what can pay."""
 
     rules: Mapping[int, Rule] = {}
     profile: Profile | None = None
     by_type: Mapping[str, RulesOfType] = {}
     thresholds: Thresholds = NO_THRESHOLDS
+    pages: Pages = NO_PAGES
 
 
 class Rulebook(msgspec.Struct, frozen=True):
@@ -86,7 +88,7 @@ class _Draft:
         """Return the org, compiled."""
         rules = {rule_id: self.rules[rule_id] for rule_id in sorted(self.rules)}
         live = [rule for rule in rules.values() if rule.active and rule.profile_id == DEFAULT_PROFILE]
-        return OrgRules(rules, self.profile, compile_types(live), _thresholds(self.profile))
+        return OrgRules(rules, self.profile, compile_types(live), _thresholds(self.profile), Pages(live))
 
 
 def fold(rulebook: Rulebook, records: Iterable[ConfigRecord]) -> Folded:

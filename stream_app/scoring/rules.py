@@ -39,7 +39,7 @@ class CompiledRule:
         self.once = None if rule.once_per is None else compile_once(rule.once_per)
 
 
-_by_id: Final = attrgetter("id")
+by_id: Final = attrgetter("id")
 
 
 class RulesOfType:
@@ -50,8 +50,8 @@ class RulesOfType:
     def __init__(self, rules: Sequence[Rule]) -> None:
         always: list[CompiledRule] = []
         lookups: dict[str, dict[str, list[CompiledRule]]] = {}
-        for rule in sorted(rules, key=_by_id):
-            wanted = _wanted(rule)
+        for rule in sorted(rules, key=by_id):
+            wanted = wanted_of(rule)
             at, texts = next(
                 ((at, texts) for at, pair in enumerate(wanted) if (texts := index_values(*pair))), (None, ())
             )
@@ -99,7 +99,7 @@ class RulesOfType:
         if not found:
             return self._always
         found += self._always
-        found.sort(key=_by_id)
+        found.sort(key=by_id)
         return found
 
 
@@ -133,9 +133,11 @@ class GuardedRulesOfType(RulesOfType):
 
 
 def compile_types(rules: Iterable[Rule]) -> dict[str, RulesOfType]:
-    """Return the live rules of an org by event type."""
+    """Return the live rules of an org by event type, but for page rules (scoring.pages)."""
     by_type: dict[str, list[Rule]] = {}
     for rule in rules:
+        if rule.page is not None:
+            continue
         by_type.setdefault(rule.event_type, []).append(rule)
     return {event_type: _compile(of_type) for event_type, of_type in by_type.items()}
 
@@ -145,7 +147,7 @@ def _compile(rules: Sequence[Rule]) -> RulesOfType:
     return GuardedRulesOfType(rules) if guarded else RulesOfType(rules)
 
 
-def _wanted(rule: Rule) -> list[tuple[str, Any]]:
+def wanted_of(rule: Rule) -> list[tuple[str, Any]]:
     """Return what filter and items ask for; items without a selection ask for nothing (S14)."""
     selected = [(name, items) for name, items in (rule.items or {}).items() if items]
     return [*(rule.event_filter or {}).items(), *selected]

@@ -17,12 +17,16 @@ from schemas.state import (
     FACTS,
     HAS_COMMANDS,
     HAS_FACTS,
+    HAS_OPEN,
+    HAS_VISITS,
     HASH_BYTES,
     ONCE,
     SEGMENT,
+    VISITS,
     Core,
     Facts,
     Once,
+    Visits,
 )  # fmt: skip
 from tests.faults.logs import SOURCE_ROLES, Logs
 from tests.faults.reference import PARTS, PARTS_WITH_A_PAST, WINDOW, Contact, Reference, part
@@ -76,9 +80,11 @@ def stored_contact(sections: Sections) -> Contact:
     if FACTS in sections:
         facts = msgspec.msgpack.decode(sections[FACTS], type=Facts, ext_hook=wide_integer)
     once = {int(name.removeprefix(ONCE)): stored_once(sections[name]) for name in sections if name[:1] == ONCE}
-    others = {name for name in sections if name not in (CORE, COMMANDS, FACTS) and name[:1] != ONCE}
+    others = {name for name in sections if name not in (CORE, COMMANDS, FACTS, VISITS) and name[:1] != ONCE}
     segments = {int(name.removeprefix(SEGMENT)): name for name in others}
     has = (HAS_FACTS if FACTS in sections else 0) | (HAS_COMMANDS if COMMANDS in sections else 0)
+    visits = stored_visits(sections.get(VISITS))
+    has |= (HAS_VISITS if VISITS in sections else 0) | (HAS_OPEN if visits["open"] else 0)
     if core.has != has:
         raise ValueError(f"core says sections {core.has}, there are {has}")
     if core.once != tuple(sorted(once)):
@@ -92,6 +98,7 @@ def stored_contact(sections: Sections) -> Contact:
         "attributes": facts.attributes, "email": facts.email,
         "events": [h for n in sorted(segments) for h in hashes(sections[segments[n]])] + hashes(core.recent),
         "commands": hashes(sections.get(COMMANDS, b"")), "once": once,
+        "visits": visits,
     }  # fmt: skip
 
 
@@ -100,14 +107,33 @@ def stored_once(value: bytes) -> dict[str, Any]:
     return {"forgotten": once.forgotten, "values": hashes(once.hashes)}
 
 
+def stored_visits(value: bytes | None) -> dict[str, Any]:
+    visits = Visits(1) if value is None else msgspec.msgpack.decode(value, type=Visits)
+    rules = {
+        rule: {"hits": of_rule.hits, "times": list(of_rule.times), "spent": of_rule.spent}
+        for rule, of_rule in visits.rules.items()
+    }
+    still_open = {"at": visits.opened_at, "rules": visits.open} if visits.open else None
+    return {"rules": rules, "open": still_open, "clicks": hashes(visits.clicks)}
+
+
 def live(contact: Contact, book: Rulebook, org: str) -> Contact:
-    """Leave out what may or may not still be there: fires and values of deleted rules, profiles without any award."""
+    """Leave out what may or may not still be there: what deleted rules remember, profiles without any award."""
     rules = book.rules.get(org, {})
     profiles = {name: state for name, state in contact["profiles"].items() if state["version"]}
     fires = {rule: count for rule, count in contact["fires"].items() if rule in rules and count}
     once = {rule: memory for rule, memory in contact["once"].items() if rule in rules}
-    kept = {"profiles": profiles, "fires": fires, "once": once}
-    return contact | {name: dict(sorted(values.items())) for name, values in kept.items()}
+    kept = {"profiles": profiles, "fires": fires, "once": once, "visits": live_visits(contact["visits"], rules)}
+    known = {name: value for name, value in contact.items() if name not in ("pages", "newest")}
+    return known | {name: dict(sorted(values.items())) for name, values in kept.items()}
+
+
+def live_visits(visits: dict[str, Any], rules: dict[int, Any]) -> dict[str, Any]:
+    """The same of visits; an open one that only deleted rules measure is as good as closed."""
+    of_rules = {rule: memory for rule, memory in visits["rules"].items() if rule in rules}
+    measured = {rule: met for rule, met in (visits["open"] or {"rules": {}})["rules"].items() if rule in rules}
+    still_open = {"at": visits["open"]["at"], "rules": dict(sorted(measured.items()))} if measured else None
+    return visits | {"rules": dict(sorted(of_rules.items())), "open": still_open}
 
 
 def hashed(contact: Contact, stored_events: int) -> Contact:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from tests.faults.reference_codec import Record, Reject, decode
+from tests.faults.reference_pages import look, new_memory, shown
 from tests.faults.reference_rules import (
     ConfigLog,
     Rulebook,
@@ -17,6 +18,7 @@ from tests.faults.reference_rules import (
     cross,
     mark_of,
     matching,
+    page_rules,
     rulebook_at,
     same,
     thresholds_of,
@@ -28,8 +30,8 @@ MAX_TAGS = 500
 MAX_VALUES = 1000
 SCORE_CHANGED = "score-changed"
 THRESHOLD_CROSSED = "threshold-crossed"
-PARTS = ("core", "facts", "once", "events", "commands")
-PARTS_WITH_A_PAST = ("core", "facts", "once")
+PARTS = ("core", "facts", "once", "visits", "events", "commands")
+PARTS_WITH_A_PAST = ("core", "facts", "once", "visits")
 
 Contact = dict[str, Any]
 Body = dict[str, Any]
@@ -42,7 +44,7 @@ def _no_past() -> dict[str, set[str | None]]:
 def new_contact() -> Contact:
     return {
         "profiles": {}, "fires": {}, "logId": 0, "tags": [], "attributes": {}, "email": None,
-        "events": [], "commands": [], "once": {},
+        "events": [], "commands": [], "once": {}, "pages": new_memory(), "newest": 0, "visits": shown(new_memory()),
     }  # fmt: skip
 
 
@@ -54,6 +56,7 @@ def part(contact: Contact | None, name: str) -> str | None:
         "core": {"profiles": contact["profiles"], "logId": contact["logId"], "fires": contact["fires"]},
         "facts": {"tags": contact["tags"], "attributes": contact["attributes"], "email": contact["email"]},
         "once": contact["once"],
+        "visits": contact["visits"],
         "events": contact["events"],
         "commands": contact["commands"][-WINDOW:],
     }[name]
@@ -167,9 +170,11 @@ class Step:
             contact["email"], contact["attributes"], self.changed = fact["email"], fact["attributes"], True
 
     def _event(self, kind: str, site: str | None, properties: Body) -> None:
-        if kind == "tag_added" and not self._add_tag(properties.get("tagName")):
-            return
-        self._pay_rules(kind, site, properties)
+        fact, contact = self.fact, self.contact
+        paged = look(contact["pages"], page_rules(self.book, fact["orgId"]), fact, contact["newest"])
+        contact["newest"], contact["visits"] = max(contact["newest"], fact["at"]), shown(contact["pages"])
+        pays = kind != "tag_added" or self._add_tag(properties.get("tagName"))
+        self._pay_rules(kind if pays else None, site, properties, paged)
 
     def _add_tag(self, tag: Any) -> bool:
         """Give the contact a tag; False when it has it already, or when it is not a tag."""
@@ -198,17 +203,25 @@ class Step:
             self.changed = True
         elif kind == "reset":
             contact["fires"], contact["once"] = {}, {}
+            contact["pages"] = new_memory() | {"clicks": contact["pages"]["clicks"]}
+            contact["visits"] = shown(contact["pages"])
             for profile, state in sorted(contact["profiles"].items()):
                 if state["total"] != 0:
                     self._award(profile, None, None, -state["total"], None, "reset")
 
-    def _pay_rules(self, kind: str, site: str | None, properties: Body) -> None:
-        org, fires = self.fact["orgId"], self.contact["fires"]
-        for rule_id, rule in matching(self.book, org, kind, site, properties, self.fact["at"]):
-            mark = None if rule.get("oncePer") is None else mark_of(rule, properties)
-            cap = cap_of(rule)
+    def _pay_rules(
+        self, kind: str | None, site: str | None, properties: Body, paged: dict[int, str] | None = None
+    ) -> None:
+        """Pay rules in id order: those without a page that the event meets, and page rules that hold by it."""
+        org, fires, paged = self.fact["orgId"], self.contact["fires"], paged or {}
+        met = dict(matching(self.book, org, kind, site, properties, self.fact["at"]))
+        met |= {rule_id: rule for rule_id, rule in page_rules(self.book, org).items() if rule_id in paged}
+        for rule_id, rule in sorted(met.items()):
+            by_dwell = paged.get(rule_id) == "dwell"
+            mark = None if by_dwell or rule.get("oncePer") is None else mark_of(rule, properties)
+            cap = 1 if by_dwell else cap_of(rule)
             if (
-                (rule.get("oncePer") is not None and mark is None)
+                (not by_dwell and rule.get("oncePer") is not None and mark is None)
                 or mark in self.contact["once"].get(rule_id, {"values": []})["values"]
                 or (cap is not None and fires.get(rule_id, 0) >= cap)
             ):

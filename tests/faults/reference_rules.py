@@ -105,13 +105,14 @@ def mark_of(rule: dict[str, Any], properties: dict[str, Any]) -> str | None:
 
 
 def matching(
-    book: Rulebook, org: str, kind: str, site: str | None, properties: dict[str, Any], at: int
+    book: Rulebook, org: str, kind: str | None, site: str | None, properties: dict[str, Any], at: int
 ) -> list[tuple[int, dict[str, Any]]]:
-    """The (id, rule) that one event meets, in rule id order, whatever they have paid before."""
+    """The (id, rule) without a page that one event meets, in rule id order, whatever they have paid before."""
     found: list[tuple[int, dict[str, Any]]] = []
     for rule_id, rule in sorted(book.rules.get(org, {}).items()):
         if (
             rule.get("active", True)
+            and rule.get("page") is None
             and in_window(rule, at)
             and book.scores(org, rule.get("profileId", "default"))
             and rule["eventType"] == kind
@@ -121,6 +122,17 @@ def matching(
         ):
             found.append((rule_id, rule))
     return found
+
+
+def page_rules(book: Rulebook, org: str) -> dict[int, dict[str, Any]]:
+    """The live rules with a page, in id order."""
+    return {
+        rule_id: rule
+        for rule_id, rule in sorted(book.rules.get(org, {}).items())
+        if rule.get("page") is not None
+        and rule.get("active", True)
+        and book.scores(org, rule.get("profileId", "default"))
+    }
 
 
 def thresholds_of(book: Rulebook, org: str, profile: str) -> list[tuple[int, int]]:

@@ -33,6 +33,8 @@ VALUES: list[Any] = [
     [{"k": "a"}], {},
 ]  # fmt: skip
 TAGS = ["vip", "vip", "VIP", "", "t" * 128, "t" * 129, "a\nb"]
+PATTERNS = [None, "*", "https://x/*", "https://x/a", "https://x/a*", "*a*", "https://*/a?*b", "https://x/**/b", "x*x"]
+URLS: list[Any] = ["https://x/a", "https://x/a", "https://x/a/b", "https://x/ab", "https://y/a?c=b", "x", "xx", "", 1]
 TYPES = ["email_open"] * 4 + ["email_click"] + ["tag_added"] * 2
 
 
@@ -60,6 +62,29 @@ def a_window(r: Random) -> dict[str, Any]:
 
 def some_items(r: Random) -> dict[str, Any]:
     return {name: r.choices(VALUES, k=r.choice([0, 1, 1, 3])) for name in r.sample(["u", "u", "tagName", "n.k"], 1)}
+
+
+def a_page(r: Random) -> dict[str, Any]:
+    """What a rule asks of visits: small numbers, so that they are met."""
+    hits = r.choice([None, None, 1, 2, 3])
+    page = {
+        "url": r.choice(PATTERNS), "hits": hits, "everyNth": hits is not None and r.random() < 0.5,
+        "returnsWithinSeconds": r.choice([None, None, None, 0, 60, 600]),
+        "returnsAfterSeconds": r.choice([None, None, None, 0, 60]),
+        "timeSpentSeconds": r.choice([None, None, 1, 60, 1830]),
+    }  # fmt: skip
+    if None not in (page["returnsWithinSeconds"], page["returnsAfterSeconds"]) and page["returnsWithinSeconds"] == 0:
+        page["returnsAfterSeconds"] = 0
+    return page
+
+
+def a_page_rule(r: Random) -> dict[str, Any]:
+    rule = a_rule(r) | {"eventType": r.choice(["page_visit", "page_visit", "email_click"]), "page": a_page(r)}
+    plain = r.random() < 0.6
+    dropped = {"eventFilter", "items", "oncePer"} if plain else set[str]()
+    if rule["page"]["timeSpentSeconds"] is not None:
+        dropped.add("oncePer")
+    return {name: value for name, value in rule.items() if name not in dropped}
 
 
 def a_rule(r: Random) -> dict[str, Any]:
@@ -91,7 +116,9 @@ def seeded(make: Callable[[Random], Any]) -> st.SearchStrategy[Any]:
     return st.integers(0, 2**40).map(lambda seed: make(Random(seed)))  # noqa: S311 - a repeatable load
 
 
-bodies = seeded(lambda r: {"org": an_org(r), "id": r.randint(1, 6), "rule": a_rule(r)})
+bodies = seeded(
+    lambda r: {"org": an_org(r), "id": r.randint(1, 6), "rule": (a_rule if r.random() < 0.6 else a_page_rule)(r)}
+)
 profiles = seeded(a_profile)
 configs = st.tuples(profiles, st.lists(bodies, min_size=3, max_size=8)).map(lambda made: [made[0], *made[1]])
 edits = st.lists(st.one_of(bodies, profiles, st.just("delete")), max_size=3)
@@ -122,6 +149,21 @@ class Given(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes | None
+
+
+def a_visit(r: Random) -> dict[str, Any]:
+    """An event within an hour, mostly of a visit; seconds and half hours apart from others."""
+    at = 60 * r.choice([0, 0, 1, 5, 29, 30, 31, 59]) + r.choice([0, 0, 1, 2])
+    said = {
+        "url": r.choice(URLS), "u": r.choice(VALUES), "clickId": r.choice([None, "", 1, "1", "2", 3, 4, 5, True]),
+        "dwellSeconds": r.choice([None, 0, 1, 59.5, 60, 0.0625, 1e300, -1, "5", True]),
+    }  # fmt: skip
+    told = {"url": 0.9, "u": 0.3, "clickId": 0.3, "dwellSeconds": 0.2}
+    return an_event(r) | {
+        "type": r.choice(["page_visit"] * 4 + ["email_click"] * 2 + ["email_open"]),
+        "properties": {name: value for name, value in said.items() if r.random() < told[name]},
+        "occurredAt": f"2026-01-01T00:{at // 60:02}:{at % 60:02}Z",
+    }
 
 
 def an_event(r: Random) -> dict[str, Any]:
@@ -162,7 +204,7 @@ def an_input(r: Random) -> Given:
     if chance < 0.1:
         return Given(CONTACTS, key, None)
     drawn = (CONTACTS, some_attributes) if chance < 0.17 else (COMMANDS, a_command) if chance < 0.45 else None
-    topic, make = drawn or (ENGAGEMENT, an_event)
+    topic, make = drawn or (ENGAGEMENT, a_visit if r.random() < 0.5 else an_event)
     return Given(topic, key, json.dumps(ids | make(r)).encode())
 
 

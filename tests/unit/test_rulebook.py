@@ -51,7 +51,7 @@ def test_d9_an_org_without_rules_has_contacts_with_score_0() -> None:
     [
         (ConfigRecord(b"rule:1:1", b"{", 1), ": Invalid JSON"),
         (rule_record(1, id=1, eventType="x", points=1.5), "points"),
-        (rule_record(1, id=1, page={"url": "*"}, **OPEN), "page: Extra"),
+        (rule_record(1, id=1, pages={"url": "*"}, **OPEN), "pages: Extra"),
         (ConfigRecord(b"rule:1:2", rule_record(1, id=1, **OPEN).value, 1), "the key and the body disagree"),
         (ConfigRecord(b"rule:2:1", rule_record(1, id=1, **OPEN).value, 1), "the key and the body disagree"),
         (ConfigRecord(b"rule:a b:1", None, 1), "the key holds no org id"),
