@@ -42,7 +42,7 @@ def html_table(cells: Sequence[Sequence[str]]) -> str:
 def legend() -> str:
     return (
         "<p>A finding is charged to every fault of its run. Blue: records committed a second; orange: lag, records "
-        "that no committed batch covers; grey: faults (hover names them). Gaps: no broker answered.</p>"
+        "that no committed batch covers; grey: faults (hover names them). Straight lines: no broker answered.</p>"
     )
 
 
