@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from schemas.authored import Authored, ProfileBody, RuleBody
 from schemas.events import KNOWN_TYPES, MANUAL
+from stream_app.authoring.page_warnings import page_warnings
 
 MAX_NESTING: Final = 128
 INT64: Final = range(-(2**63), 2**63)
@@ -148,6 +149,9 @@ def _rule_warnings(rule: RuleBody) -> Iterator[Problem]:
     yield from _filter_warnings(rule.event_filter)
     for name, selected in (rule.items or {}).items():
         yield from _star_warnings("items", name, selected)
+    if rule.page is not None:
+        for field, code, message in page_warnings(rule, rule.page):
+            yield _warning("page", code, message, *filter(None, [field]))
     if rule.event_type == MANUAL:
         yield from _manual_warnings(rule)
 

@@ -118,10 +118,8 @@ def _event(
         core.once,
     )  # fmt: skip
     after = Contact(core, older, contact.commands, contact.facts, contact.once, contact.visits)
-    if learnt or core.once:
-        after = with_once(after, learnt)
-    if visits is not contact.visits:
-        after = with_visits(after, visits)
+    if learnt or core.once or visits is not contact.visits:
+        after = with_visits(with_once(after, learnt), visits)
     if facts is not contact.facts:
         return Decision("applied", with_facts(after, facts), outputs, capped)
     return Decision("applied" if outputs else "no_effect", after, outputs, capped)

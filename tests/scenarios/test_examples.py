@@ -23,7 +23,8 @@ def rules_of(scenario: dict[str, Any]) -> list[dict[str, Any]]:
         {"id": number, "name": rule["name"], "eventType": rule.get("type"), "points": rule["points"],
          "maxPerContact": rule.get("max"), "eventFilter": rule.get("when"), "repeatable": rule.get("repeatable", True),
          "oncePer": rule.get("once_per"), "items": rule.get("items"),
-         "publishUp": rule.get("up"), "publishDown": rule.get("down"), "inactivity": rule.get("silent")}
+         "publishUp": rule.get("up"), "publishDown": rule.get("down"), "inactivity": rule.get("silent"),
+         "page": rule.get("page")}
         for number, rule in enumerate(BOOK["rule_sets"][scenario["rule_set"]], 1)
     ]  # fmt: skip
 

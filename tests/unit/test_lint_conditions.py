@@ -83,3 +83,71 @@ def test_a_window_put_again_in_other_words_changes_nothing() -> None:
     log.add(ConfigRecord(added.key.encode(), added.value, 0))
     again = RULE | {"id": 1, "publishUp": "2026-03-01T01:00:00.0001+01:00"}
     assert [c.action for c in plan_put("rule", log, "1", [again], "2026-03-02T00:00:00.000Z").changes] == ["keep"]
+
+
+# ---------------------------------------------------------------------------------------------- pages
+VISIT: dict[str, Any] = {"name": "Read", "eventType": "page_visit", "points": 5}
+HOME = "https://x.com/"
+
+
+@pytest.mark.parametrize(
+    ("page", "pointer", "code"),
+    [
+        ({"url": ""}, "/page/url", "too_short"),
+        ({"url": "x" * 513}, "/page/url", "too_long"),
+        ({"url": "*a" * 9}, "/page/url", "too_many_wildcards"),
+        ({"url": [HOME]}, "/page/url", "not_a_string"),
+        ({"hits": 0}, "/page/hits", "too_small"),
+        ({"hits": 2.0}, "/page/hits", "not_an_integer"),
+        ({"hits": True}, "/page/hits", "not_an_integer"),
+        ({"everyNth": True}, "/page/everyNth", "contradiction"),
+        ({"everyNth": 1, "hits": 2}, "/page/everyNth", "not_a_boolean"),
+        ({"returnsWithinSeconds": -1}, "/page/returnsWithinSeconds", "too_small"),
+        ({"returnsWithinSeconds": 9, "returnsAfterSeconds": 10}, "/page/returnsAfterSeconds", "contradiction"),
+        ({"timeSpentSeconds": 0}, "/page/timeSpentSeconds", "too_small"),
+        ({"seconds": 5}, "/page/seconds", "unknown_field"),
+        (HOME, "/page", "not_an_object"),
+    ],
+)
+def test_s25_wrong_pages_are_refused(page: Any, pointer: str, code: str) -> None:
+    linted = lint_rule(VISIT | {"page": page})
+    assert linted.body is None
+    assert [(problem.pointer, problem.code) for problem in linted.problems] == [(pointer, code)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eventType": "email_open"}, "only rules of type page_visit and email_click have a page"),
+        ({"oncePer": "url"}, "a rule with timeSpentSeconds pays once: oncePer has no meaning beside it"),
+    ],
+)
+def test_s28_a_page_must_have_a_meaning_beside_the_rest_of_the_rule(change: dict[str, Any], message: str) -> None:
+    (problem,) = lint_rule(VISIT | {"page": {"timeSpentSeconds": 60}} | change).problems
+    assert (problem.pointer, problem.code, problem.message) == ("/page", "contradiction", message)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"page": {"url": HOME, "hits": 2, "everyNth": True}}, []),
+        ({"page": {"url": "*a" * 8, "returnsWithinSeconds": 9, "returnsAfterSeconds": 9}}, []),
+        ({"page": {"timeSpentSeconds": 60}, "repeatable": False}, []),
+        ({"page": None}, []),
+        ({"page": {}}, [("/page", "always_true")]),
+        ({"page": {"url": "**"}}, [("/page/url", "always_true")]),
+        ({"page": {"url": "x.com/pricing*"}}, [("/page/url", "no_scheme")]),
+        ({"page": {"url": "*/a b"}}, [("/page/url", "never_true")]),
+        ({"page": {"url": HOME, "hits": 1}}, [("/page/hits", "always_true")]),
+        ({"page": {"hits": 2, "everyNth": True}, "maxPerContact": 1}, [("/page/everyNth", "no_effect")]),
+        ({"page": {"timeSpentSeconds": 60}, "maxPerContact": 2}, [("/page/timeSpentSeconds", "cap_unused")]),
+        ({"page": {"returnsAfterSeconds": 0}}, [("/page/returnsAfterSeconds", "always_true")]),
+    ],
+)
+def test_s25_pages_that_match_nothing_or_all_are_warned_of_and_taken(
+    change: dict[str, Any], found: list[tuple[str, str]]
+) -> None:
+    linted = lint_rule(VISIT | change)
+    assert linted.body is not None
+    assert [(problem.pointer, problem.code) for problem in linted.problems] == found
+    assert all(problem.severity == "warning" for problem in linted.problems)
