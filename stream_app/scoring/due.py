@@ -40,9 +40,27 @@ def decide_on_time(
     longest_dwell: int = LONGEST_DWELL,
 ) -> Decision:  # fmt: skip
     """Return what `decide` does after what the contact's due times up to ``clock`` did; arguments as there."""
-    org = rulebook.org(given.org_id)
-    if not org.clock.version:
+    rules = rulebook.org(given.org_id).clock
+    if not rules.version:
         return decide(contact, given, rulebook, clock, origin, window, longest_dwell)
+    alarm = None if contact is None else contact.core.alarm
+    if alarm is not None and alarm.due is not None and alarm.due > clock and alarm.version == rules.version:
+        decision = decide(contact, given, rulebook, clock, origin, window, longest_dwell)
+        after = decision.contact
+        if after is None:
+            return decision
+        core = after.core  # silent_since, written out: every event comes by here
+        if not alarm.acted and alarm.due <= (core.last_at - core.idle_ms or core.born_at) + rules.shortest_ms:
+            return decision
+        return msgspec.structs.replace(decision, contact=_armed(contact, after, rulebook.org(given.org_id)))
+    return _decide_after(contact, given, rulebook, clock, origin, window, longest_dwell)
+
+
+def _decide_after(
+    contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int, longest_dwell: int
+) -> Decision:  # fmt: skip
+    """Return what `decide_on_time` does where an alarm is to be seen to."""
+    org = rulebook.org(given.org_id)
     rung: Rung | None = None
     if contact is not None and overdue(contact.core, org, clock):
         rung = catch_up(contact, given.org_id, given.contact_id, rulebook, clock)
@@ -97,14 +115,13 @@ def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook) -> 
     core, org = contact.core, rulebook.org(org_id)
     alarm, start = core.alarm, silent_since(core)
     acted = 0 if alarm is None else alarm.acted
-    due = _earliest(org, start, acted)
+    dues = [silence.next_due(start, acted) for silence in org.clock.silences]
+    due = min((due for due in dues if due is not None), default=None)
     if alarm is None or due is None or alarm.due != due or alarm.version != org.clock.version:
         return Rung(_with_alarm(contact, Alarm(due, org.clock.version, acted)))
     outputs: list[Output] = []
     capped = 0
-    for silence in org.clock.silences:
-        if silence.next_due(start, acted) != due:
-            continue
+    for silence in (silence for silence, its in zip(org.clock.silences, dues, strict=True) if its == due):
         if silence.cap is not None and contact.core.fires.get(silence.id, 0) >= silence.cap:
             capped += 1
             continue
