@@ -4,6 +4,7 @@ Reads and writes: a folder, kept where it was named or something was found, the 
 """
 
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -26,6 +27,7 @@ def main(  # one parameter an option
     if show:
         click.echo("\n".join(FAULTS))
         return 0
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that all that was started is ended
     kinds = {"static": [True], "dynamic": [False], "both": [False, True]}[membership]
     lines: list[Line] = []
     for static in kinds:
