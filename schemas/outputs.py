@@ -38,7 +38,15 @@ class AttributesCause(msgspec.Struct, rename="camel", gc=False, tag_field="kind"
     """Caused by new attributes of the contact."""
 
 
-Cause = EventCause | CommandCause | AttributesCause
+class ClockCause(msgspec.Struct, rename="camel", gc=False, tag_field="kind", tag="clock"):
+    """Caused by the clock at ``occurred_at``."""
+
+
+class ConfigCause(msgspec.Struct, rename="camel", gc=False, tag_field="kind", tag="config"):
+    """Caused by a change of rules or profiles alone, without an input of the contact (D15)."""
+
+
+Cause = EventCause | CommandCause | AttributesCause | ClockCause | ConfigCause
 
 
 class ScoreChanged(msgspec.Struct, rename="camel", gc=False):

@@ -41,12 +41,24 @@ HAS_VISITS: Final = 4
 HAS_OPEN: Final = 8
 
 
+class Parts(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What a profile's total is made of, as far as something asks for it.
+
+    ``groups`` maps a rule group to the sum of the awards paid in it (S34); ``fit`` a fit rule's id to the points that
+    it is paying now, never 0, and the group that they count in (S36).
+    """
+
+    groups: dict[str, int] = {}
+    fit: dict[int, tuple[int, str | None]] = {}
+
+
 class ProfileState(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """One profile's score of one contact.
 
-    ``total`` is the sum of all awards ever logged and ``awards`` their number (S2, D18); ``shown`` what readers see;
+    ``total`` is the sum of all awards ever logged and ``awards`` their number (S2, D18); ``shown`` what readers see,
+    after limits, groups and formula (D1);
     ``version`` the number of ScoreChanged sent; ``held`` the thresholds that count as up although the shown score has
-    fallen below them, because of hysteresis (S40, D7), ascending.
+    fallen below them, because of hysteresis (S40, D7), ascending; ``parts`` is None where there is nothing to say.
     """
 
     total: int = 0
@@ -54,6 +66,19 @@ class ProfileState(msgspec.Struct, array_like=True, gc=False, frozen=True):
     shown: int = 0
     version: int = 0
     held: tuple[int, ...] = ()
+    parts: Parts | None = None
+
+
+class Alarm(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """When the clock is to look at a contact (S37, decision 0014).
+
+    ``due`` lies at or before the contact's earliest due time, None when it has none; ``version`` is that of the clock
+    rules it was found with; due times up to ``acted`` have had their effect in the present silence. Milliseconds.
+    """
+
+    due: int | None = None
+    version: int = 0
+    acted: int = 0
 
 
 class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -64,6 +89,7 @@ class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
     that are not in a full segment yet (0-15), oldest first; ``segments`` the number of full segments ever written.
     ``has`` is a bit set of the sections that exist beside this one, and of a visit being open (HAS_OPEN, decision
     0013); ``once`` the ids of the rules that have a once section, ascending: each has a fire count too (decision 0005).
+    ``idle_ms`` is how long before ``last_at`` the newest interaction was (all of ``last_at`` when there was none).
     """
 
     schema_version: int
@@ -76,6 +102,8 @@ class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
     segments: int = 0
     has: int = 0
     once: tuple[int, ...] = ()
+    idle_ms: int = 0
+    alarm: Alarm | None = None
 
 
 class Facts(msgspec.Struct, array_like=True, gc=False, frozen=True):

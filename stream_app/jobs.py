@@ -9,6 +9,7 @@ from stream_app.delivery import Handler, Job, Probe, Store
 from stream_app.delivery.rekey import RekeyJob
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import MemoryStore
+from stream_app.processing.due_index import due_of
 from stream_app.processing.handler import Rulebooks, ScoringHandler
 from stream_app.processing.rekeying import Rekeying
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
@@ -80,5 +81,5 @@ def scoring_handler(settings: Settings, rulebooks: Rulebooks) -> ScoringHandler:
 
 def _open_store(settings: Settings, partition: int) -> Store:
     if settings.store == "memory":
-        return MemoryStore()
-    return RocksStore(settings.data_dir / "state" / settings.app_id / str(partition))
+        return MemoryStore(due_of)
+    return RocksStore(settings.data_dir / "state" / settings.app_id / str(partition), due_of)

@@ -138,7 +138,7 @@ def _not_json(value: object, steps: tuple[str | int, ...], depth: int) -> Iterat
 
 def _rule_warnings(rule: RuleBody) -> Iterator[Problem]:
     known = {*KNOWN_TYPES, MANUAL}
-    if rule.event_type not in known:
+    if rule.event_type is not None and rule.event_type not in known:
         near = get_close_matches(rule.event_type, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         yield _warning("eventType", "custom_type", f"{rule.event_type} is no known type, so a custom one{hint}")

@@ -11,7 +11,7 @@ from typing import Final, cast
 import msgspec
 
 from schemas.ids import split_contact_key
-from schemas.state import HAS_VISITS
+from schemas.state import HAS_VISITS, Alarm
 from stream_app.delivery.handler import Committed
 from stream_app.processing import sections
 from stream_app.scoring.contact import NO_VISITS, Contact
@@ -50,12 +50,14 @@ class _Pending:
 class Overlay:
     """One batch's contacts; ``window`` is the number of remembered event ids (S4).
 
-    ``forgotten`` counts the values that fell out of memories of rules with ``oncePer``, up to the last `settle`.
+    ``dues`` are the due times that contacts have now and had not before, by the key of their core; ``forgotten`` counts
+    the values that fell out of memories of rules with ``oncePer``; both up to the last `settle`.
     """
 
     def __init__(self, committed: Committed, window: int) -> None:
         self.entries: dict[bytes | None, Entry] = {}
         self.forgotten = 0
+        self.dues: dict[bytes, int] = {}
         self._committed = committed
         self._window = window
         self._changes: sections.Changes = {}
@@ -117,6 +119,9 @@ class Overlay:
                 stored = None
             if contact is not None:
                 sections.store(key, stored, contact, changes)
+                alarm = contact.core.alarm
+                if alarm is not None and (stored is None or alarm is not stored.core.alarm):
+                    self._note_due(key, stored, alarm)
                 if contact.once:
                     self.forgotten += sections.forgotten(stored, contact)
             self._changed.add(key)
@@ -125,3 +130,9 @@ class Overlay:
 
     def _state(self, key: bytes) -> sections.Readable:
         return self._pending if key in self._changed else self._committed
+
+    def _note_due(self, key: bytes, stored: Contact | None, alarm: Alarm) -> None:
+        """Note a due time unless the stored contact has the same."""
+        before = None if stored is None or stored.core.alarm is None else stored.core.alarm.due
+        if alarm.due is not None and alarm.due != before:
+            self.dues[key + sections.CORE_SUFFIX] = alarm.due

@@ -50,7 +50,7 @@ class Readable(Protocol):
         ...
 
 
-_decode_core: Final = msgspec.msgpack.Decoder(Core).decode
+decode_core: Final = msgspec.msgpack.Decoder(Core).decode
 _decode_once: Final = msgspec.msgpack.Decoder(Once).decode
 _decode_visits: Final = msgspec.msgpack.Decoder(Visits).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -75,7 +75,7 @@ def load(state: Readable, key: bytes, window: int) -> Contact | None:
     data = state.get(key + CORE_SUFFIX)
     if data is None:
         return None
-    core = _decode_core(data)
+    core = decode_core(data)
     if core.schema_version > SCHEMA_VERSION:
         raise NewerState(f"{key!r} has state of version {core.schema_version}, this program knows {SCHEMA_VERSION}")
     if not core.segments:

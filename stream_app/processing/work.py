@@ -5,7 +5,7 @@ Laws: every record ends in exactly one outcome; before each record the clock adv
 Reads ``Committed``; writes the Effects.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,14 +14,17 @@ import msgspec
 from schemas.events import Command, ContactAttributes, EngagementEvent, Erase, Rejected
 from schemas.outputs import ScoreChanged, ThresholdCrossed
 from schemas.state import HAS_VISITS
-from stream_app.delivery.handler import Batch, Committed, Effects, Outcomes, Output, Record
+from stream_app.delivery.handler import Batch, Dated, Effects, Outcomes, Output, Record
 from stream_app.processing.codec import Codec
 from stream_app.processing.dead_letters import dead_letter
+from stream_app.processing.due_index import Agenda, cores
 from stream_app.processing.output_headers import MINIMAL, NO_HEADERS, HeaderStyle, cloudevents
 from stream_app.processing.overlay import Entry, Overlay
-from stream_app.scoring.decide import Input, decide, looks_back, needs_all, recalls
-from stream_app.scoring.decision import Decision
+from stream_app.scoring.decide import Input, looks_back, needs_all, recalls
+from stream_app.scoring.decision import Erased
+from stream_app.scoring.due import decide_on_time, rearmed, ring
 from stream_app.scoring.rulebook import Rulebook
+from stream_app.scoring.sweep import asks_facts, sweep
 
 Role = Literal["engagement", "rekeyed", "contacts", "commands"]
 
@@ -59,7 +62,7 @@ class Scored(Effects):
 class Work:
     """Implements ``stream_app.delivery.handler.Work``."""
 
-    def __init__(self, plan: Plan, batch: Batch, committed: Committed, rulebook: Rulebook) -> None:
+    def __init__(self, plan: Plan, batch: Batch, committed: Dated, rulebook: Rulebook) -> None:
         self.clock = batch.clock
         self.capped = 0
         self._plan = plan
@@ -97,11 +100,33 @@ class Work:
                 self._bury(source, record, rejected)
 
     def due(self, until: int, limit: int) -> int:
-        """Return 0: so far nothing falls due."""
-        return 0
+        """Let at most ``limit`` alarms at or before ``until`` ring, in (due time, key) order; return how many did."""
+        agenda = Agenda(self._committed, self._overlay, until)
+        rung = 0
+        while rung < limit and (next_ := agenda.next()) is not None:
+            key, entry, contact = next_
+            told = ring(contact, entry.org_id, entry.contact_id, self._rulebook)
+            entry.contact = told.contact
+            self._collect(key, entry, told.outputs)
+            self.capped += told.capped
+            agenda.again(key, told.contact)
+            rung += 1
+        return rung
 
     def sweep(self, after: bytes, limit: int) -> bytes | None:
-        """Return None: so far no change of rules moves contacts without input."""
+        """Re-evaluate at most ``limit`` contacts: what they are shown (D15), and when their alarms ring."""
+        last: bytes | None = None
+        for done, (name, key) in enumerate(cores(self._committed, after)):
+            if done == limit:
+                return last
+            entry = self._overlay.entries.get(key) or self._overlay.load(key)
+            if entry is not None and entry.contact is not None:
+                if not entry.complete and asks_facts(entry.org_id, self._rulebook):
+                    self._overlay.complete(key, entry)
+                contact = rearmed(entry.contact, entry.org_id, self._rulebook)
+                entry.contact, outputs = sweep(contact, entry.org_id, entry.contact_id, self._rulebook, self.clock)
+                self._collect(key, entry, outputs)
+            last = name
         return None
 
     def finish(self) -> Scored:
@@ -114,7 +139,10 @@ class Work:
             plan.dead_letters: self._dead,
         }
         sent = {topic: records for topic, records in outputs.items() if records}
-        return Scored(sent, changes, self._outcomes, capped=self.capped, forgotten=self._overlay.forgotten)
+        overlay = self._overlay
+        return Scored(
+            sent, changes, self._outcomes, overlay.dues, capped=self.capped, forgotten=overlay.forgotten
+        )  # fmt: skip
 
     def _reader(self, source: str) -> Reader:
         codec, role = self._plan.codec, self._plan.roles[source]
@@ -124,7 +152,7 @@ class Work:
 
     def _decide(self, key: bytes, entry: Entry, given: Input, origin: str) -> Rejected | None:
         """Let one input act on its contact; return why it was rejected after all."""
-        if not entry.complete and needs_all(given):
+        if not entry.complete and needs_all(given, self._rulebook):
             self._overlay.complete(key, entry)
         if entry.contact is not None:
             core = entry.contact.core
@@ -133,24 +161,25 @@ class Work:
             if core.has & HAS_VISITS and looks_back(given, self._rulebook, core.has):
                 self._overlay.look_back(key, entry)
         plan = self._plan
-        decision = decide(
+        decision = decide_on_time(
             entry.contact, given, self._rulebook, self.clock, origin, plan.dedupe_ids, plan.longest_dwell_ms
-        )  # fmt: skip
+        )
         entry.contact = decision.contact
         outcome = decision.outcome
         if outcome == "applied":
             self._outcomes.applied += 1
-            self._collect(key, entry, decision)
         elif outcome == "no_effect":
             self._outcomes.no_effect += 1
         elif outcome == "duplicate":
             self._outcomes.duplicate += 1
+        if decision.outputs:
+            self._collect(key, entry, decision.outputs)
         self.capped += decision.capped
         return decision.rejected
 
-    def _collect(self, key: bytes, entry: Entry, decision: Decision) -> None:
+    def _collect(self, key: bytes, entry: Entry, outputs: Sequence[ScoreChanged | ThresholdCrossed | Erased]) -> None:
         cloud = self._plan.headers == "cloudevents"
-        for output in decision.outputs:
+        for output in outputs:
             if isinstance(output, ScoreChanged):
                 headers = cloudevents(output, "score-changed", key) if cloud else MINIMAL
                 self._scores.append((key, _encode(output), headers))

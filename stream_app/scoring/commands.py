@@ -1,32 +1,35 @@
 """Commands: what people and other services order for a contact (S50, S53, S19, S20, D8, D12, D19, D26).
 
 Laws: a remembered command id changes nothing; a command whose award or sum would leave int64, or that names a profile
-which does not score, is rejected and not remembered; ``siteId`` of its outputs is null.
+which does not score or has a formula, is rejected and not remembered; ``siteId`` of its outputs is null.
+An adjustment of one profile is an occurrence for the manual rules of all; ``set`` and ``reset`` ask no fit rules, so
+that what they order is what is shown (decision 0012).
 """
 
 from typing import Final, assert_never
 
 import msgspec
 
-from schemas.authored import DEFAULT_PROFILE
 from schemas.events import MANUAL, TAG_ADDED, TAG_PROPERTY, Command, Properties, Rejected
-from schemas.outputs import Award, CommandCause
-from schemas.state import ProfileState
+from schemas.outputs import CommandCause
+from schemas.state import Core
 from schemas.times import format_time
+from stream_app.scoring.accounts import Accounts, pay_profiles
 from stream_app.scoring.contact import (
-    NEW_PROFILE,
     NO_ONCE,
     Contact,
     new_contact,
     with_commands,
     with_facts,
+    with_once,
     without_counts,
 )  # fmt: skip
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.dedupe import command_seen, id_hash, remember_command
-from stream_app.scoring.ledger import Occasion, fits, paid, rule_awards
+from stream_app.scoring.ledger import Occasion, fits
 from stream_app.scoring.once import Memories
-from stream_app.scoring.rulebook import OrgRules, Rulebook
+from stream_app.scoring.org_rules import OrgRules
+from stream_app.scoring.rulebook import Rulebook
 from stream_app.scoring.rules import CompiledRule
 from stream_app.scoring.tags import with_tag, without_tag
 
@@ -44,10 +47,14 @@ def decide_command(contact: Contact | None, command: Command, rulebook: Rulebook
     occasion = Occasion(
         origin, command.org_id, None, command.contact_id, cause, format_time(command.at), rulebook.version
     )
-    if command.profile_id != DEFAULT_PROFILE:
-        decision = _refuse(f"there is no profile {command.profile_id}")
+    org = rulebook.org(command.org_id)
+    profile = org.profiles.get(command.profile_id)
+    if profile is None:
+        decision = _refuse(f"there is no published profile {command.profile_id}")
+    elif profile.operands is not None:
+        decision = _refuse(f"the score {command.profile_id} is made of others: pay one of these")
     else:
-        decision = _obey(contact or new_contact(clock), command, rulebook.org(command.org_id), occasion)
+        decision = _obey(contact or new_contact(clock), command, org, occasion)
     if decision.contact is None:
         return msgspec.structs.replace(decision, contact=contact)
     remembered = with_commands(decision.contact, remember_command(decision.contact.commands, digest))
@@ -66,65 +73,73 @@ def _obey(contact: Contact, command: Command, org: OrgRules, occasion: Occasion)
         case "tag":
             return _tag(contact, command, org, occasion)
         case "untag":
-            return _untag(contact, command.tag)
+            return _untag(contact, command.tag, org, occasion)
         case "enrol":
-            return Decision("no_effect", contact)
+            return _without_points(contact, org, occasion)
         case _:
             assert_never(command.kind)
 
 
 def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
     """Add points; then each manual rule pays once, never on its own award (S19), by the command's time (S17)."""
-    if not fits(_state(contact).total + command.amount):
+    accounts = Accounts(contact.core, org)
+    if not fits(accounts.total(command.profile_id) + command.amount):
         return _refuse("the score would leave int64")
-    awards = [_award(contact, command.amount, _reason(command, ADJUST_REASON))]
+    accounts.award(command.profile_id, command.amount, _reason(command, ADJUST_REASON))
     firing, capped, learnt = _firing(MANUAL, {}, contact, command, org)
-    awards += rule_awards(firing, contact.core.log_id + 1)
-    after, outputs = paid(contact, awards, org, occasion, learnt)
-    return Decision("applied", after, outputs, capped)
+    accounts.pay_rules(firing)
+    accounts.fit(contact.facts, every=False)
+    core, outputs = accounts.settle(occasion)
+    return Decision("applied", _with_core(contact, core, learnt), outputs, capped)
 
 
 def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
-    """Overwrite the score; silent unless ``fireTriggers`` (D8)."""
-    points = command.amount - _state(contact).total
+    """Overwrite the score, so that this is what is shown; silent unless ``fireTriggers`` (D8)."""
+    accounts = Accounts(contact.core, org)
+    points = command.amount - accounts.unclamped(command.profile_id)
     if points == 0:
         return Decision("no_effect", contact)
-    if not fits(points):
-        return _refuse("the award would leave int64")
-    awards = [_award(contact, points, _reason(command, SET_REASON))]
-    after, outputs = paid(contact, awards, org, occasion, announce=command.fire_triggers)
-    return Decision("applied", after, outputs)
+    if not fits(points) or not fits(accounts.total(command.profile_id) + points):
+        return _refuse("the award or the score would leave int64")
+    accounts.award(command.profile_id, points, _reason(command, SET_REASON))
+    core, outputs = accounts.settle(occasion, command.fire_triggers)
+    return Decision("applied", _with_core(contact, core), outputs)
 
 
 def _reset(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
-    """Set the score to 0, drop fire counts and what they paid for; announced like an adjust (D26, decision 0005)."""
-    points = -_state(contact).total
-    if not fits(points):
+    """Set all scores to 0, drop fire counts and what they paid for; announced like an adjust (D26, decision 0005)."""
+    if not all(fits(-state.total) for state in contact.core.profiles.values()):
         return _refuse("the award would leave int64")
-    after = without_counts(contact)
-    if points == 0:
-        return Decision("no_effect", after)
-    after, outputs = paid(after, [_award(contact, points, RESET_REASON)], org, occasion)
-    return Decision("applied", after, outputs)
+    fresh = without_counts(contact)
+    accounts = Accounts(fresh.core, org)
+    accounts.reset(RESET_REASON)
+    core, outputs = accounts.settle(occasion)
+    return Decision("applied" if outputs else "no_effect", _with_core(fresh, core), outputs)
 
 
 def _tag(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
     """Give a tag; tag_added rules fire as if an event had come, without a site (D12)."""
     tag = command.tag
     if tag in contact.facts.tags:
-        return Decision("no_effect", contact)
+        return _without_points(contact, org, occasion)
     after = with_facts(contact, with_tag(contact.facts, tag))
     firing, capped, learnt = _firing(TAG_ADDED, {TAG_PROPERTY: tag}, after, command, org)
-    if not firing:
-        return Decision("applied", after, (), capped)
-    after, outputs = paid(after, rule_awards(firing, after.core.log_id), org, occasion, learnt)
-    return Decision("applied", after, outputs, capped)
+    core, outputs = pay_profiles(after.core, org, firing, after.facts, occasion, changed=True)
+    return Decision("applied", _with_core(after, core, learnt), outputs, capped)
 
 
-def _untag(contact: Contact, tag: str) -> Decision:
+def _untag(contact: Contact, tag: str, org: OrgRules, occasion: Occasion) -> Decision:
     if tag not in contact.facts.tags:
-        return Decision("no_effect", contact)
-    return Decision("applied", with_facts(contact, without_tag(contact.facts, tag)))
+        return _without_points(contact, org, occasion)
+    after = with_facts(contact, without_tag(contact.facts, tag))
+    core, outputs = pay_profiles(after.core, org, (), after.facts, occasion, changed=True)
+    return Decision("applied", _with_core(after, core), outputs)
+
+
+def _without_points(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
+    """Return what an order does that has nothing to do: it is an input all the same (D24)."""
+    core, outputs = pay_profiles(contact.core, org, (), contact.facts, occasion, changed=False)
+    return Decision("applied" if outputs else "no_effect", _with_core(contact, core), outputs)
 
 
 def _firing(
@@ -137,12 +152,8 @@ def _firing(
     return rules.firing(properties, None, command.at, contact.core.fires, contact.once)
 
 
-def _state(contact: Contact) -> ProfileState:
-    return contact.core.profiles.get(DEFAULT_PROFILE, NEW_PROFILE)
-
-
-def _award(contact: Contact, points: int, reason: str) -> Award:
-    return Award(contact.core.log_id + 1, None, None, points, reason)
+def _with_core(contact: Contact, core: Core, learnt: Memories = NO_ONCE) -> Contact:
+    return with_once(contact if core is contact.core else msgspec.structs.replace(contact, core=core), learnt)
 
 
 def _reason(command: Command, unless_given: str) -> str:

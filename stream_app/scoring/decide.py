@@ -7,15 +7,19 @@ did not change in the contact is the same object afterwards.
 from collections.abc import Sequence
 from typing import Final, assert_never
 
+import msgspec
+
 from schemas.events import TAG_ADDED, Command, ContactAttributes, EngagementEvent, Erase
-from schemas.outputs import EventCause
+from schemas.outputs import AttributesCause, EventCause
 from schemas.state import HAS_OPEN, SCHEMA_VERSION, Core, Facts
 from schemas.times import format_time
+from stream_app.scoring.accounts import pay_profiles
 from stream_app.scoring.commands import decide_command
 from stream_app.scoring.contact import NO_ONCE, Contact, new_contact, with_facts, with_once, with_visits
 from stream_app.scoring.decision import Decision, Erased
 from stream_app.scoring.dedupe import id_hash, remember, seen
 from stream_app.scoring.filters import same
+from stream_app.scoring.inactivity import idle_after
 from stream_app.scoring.ledger import Occasion, Output, pay, rule_awards
 from stream_app.scoring.pages import LONGEST_DWELL
 from stream_app.scoring.rulebook import Rulebook
@@ -29,9 +33,11 @@ NO_OUTPUTS: Final[Sequence[Output]] = ()
 NO_RULES: Final[Sequence[CompiledRule]] = ()
 
 
-def needs_all(given: Input) -> bool:
+def needs_all(given: Input, rulebook: Rulebook) -> bool:
     """Tell whether an input needs the contact's commands and facts, or core and segments will do."""
-    return type(given) is not EngagementEvent or given.type == TAG_ADDED
+    if type(given) is not EngagementEvent or given.type == TAG_ADDED:
+        return True
+    return rulebook.watches and rulebook.org(given.org_id).watches
 
 
 def recalls(given: Input, rulebook: Rulebook) -> Sequence[int]:
@@ -70,7 +76,7 @@ def decide(
         case Command():
             return decide_command(contact, given, rulebook, clock, origin)
         case ContactAttributes():
-            return _attributes(contact or new_contact(clock), given)
+            return _attributes(contact or new_contact(clock), given, rulebook, origin)
         case Erase():
             return Decision("no_effect", None) if contact is None else Decision("applied", None, (Erased(),))
         case _:
@@ -106,16 +112,21 @@ def _event(
         firing, capped, learnt, visits = org.pages.look(event, contact, org.rules, longest_dwell).beside(
             firing, capped, learnt
         )
-    if firing:
+    if firing or (org.fit and (org.watches or facts is not contact.facts)):
         occasion = Occasion(
             origin, event.org_id, event.site_id, event.contact_id, EventCause(event.event_id, event.type),
             format_time(event.occurred_at), rulebook.version,
         )  # fmt: skip
-        profiles, fires, outputs = pay(core, rule_awards(firing, log_id), org, occasion)
-        log_id += len(firing)
+        if org.plain:
+            profiles, fires, outputs = pay(core, rule_awards(firing, log_id), org, occasion)
+            log_id += len(firing)
+        else:
+            changed = facts is not contact.facts
+            paid, outputs = pay_profiles(core, org, firing, facts, occasion, changed=changed)
+            log_id, profiles, fires = paid.log_id, paid.profiles, paid.fires
     core = Core(
         core.schema_version, core.born_at, last_at, log_id, profiles, fires, recent, core.segments + filled, core.has,
-        core.once,
+        core.once, idle_after(core, event.type, event.occurred_at), core.alarm,
     )  # fmt: skip
     after = Contact(core, older, contact.commands, contact.facts, contact.once, contact.visits)
     if learnt or core.once or visits is not contact.visits:
@@ -125,9 +136,17 @@ def _event(
     return Decision("applied" if outputs else "no_effect", after, outputs, capped)
 
 
-def _attributes(contact: Contact, given: ContactAttributes) -> Decision:
-    """Replace the attributes (contract section 2); the newest to arrive is in force."""
-    old = contact.facts
+def _attributes(contact: Contact, given: ContactAttributes, rulebook: Rulebook, origin: str) -> Decision:
+    """Replace the attributes (contract section 2); the newest to arrive is in force, for fit rules too (S36)."""
+    old, org = contact.facts, rulebook.org(given.org_id)
     facts = Facts(SCHEMA_VERSION, given.email, old.tags, given.attributes, given.updated_at)
     changed = given.email != old.email or not same(given.attributes, old.attributes)
-    return Decision("applied" if changed else "no_effect", with_facts(contact, facts))
+    after, outputs = with_facts(contact, facts), NO_OUTPUTS
+    if not org.plain:
+        occasion = Occasion(
+            origin, given.org_id, None, given.contact_id, AttributesCause(), format_time(given.updated_at),
+            rulebook.version,
+        )  # fmt: skip
+        core, outputs = pay_profiles(after.core, org, (), facts, occasion, changed=True)
+        after = msgspec.structs.replace(after, core=core)
+    return Decision("applied" if changed or outputs else "no_effect", after, outputs)

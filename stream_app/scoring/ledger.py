@@ -1,7 +1,8 @@
 """The ledger: awards become one ScoreChanged, its crossings and the profile's next state (S2, S3, S10, S40).
 
-Laws: score = sum of all awards ever logged; a total never leaves int64: an award of a rule that would is cut to what
-fits (the row says what was paid), an award of a command is refused before it gets here (D19).
+Laws: total = sum of all awards ever logged; it never leaves int64: an award of a rule that would is cut to what fits
+(the row says what was paid), an award of a command is refused before it gets here (D19).  `pay` is the hot path, for
+orgs whose one profile shows its total; `scoring.accounts` does the same for all others.
 """
 
 from collections.abc import Iterable
@@ -12,14 +13,15 @@ import msgspec
 from schemas.authored import DEFAULT_PROFILE
 from schemas.outputs import Award, Cause, ScoreChanged, ThresholdCrossed
 from schemas.state import Core, ProfileState
-from stream_app.scoring.contact import NEW_PROFILE, NO_ONCE, Contact, with_once
-from stream_app.scoring.once import Memories
-from stream_app.scoring.rulebook import OrgRules
+from stream_app.scoring.contact import NEW_PROFILE
+from stream_app.scoring.org_rules import OrgRules
+from stream_app.scoring.profiles import INT64_MAX, INT64_MIN
 from stream_app.scoring.rules import CompiledRule
 from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
 
-INT64_MIN: Final = -(2**63)
-INT64_MAX: Final = 2**63 - 1
+# Within these bounds no award on the way can have left int64: 500 rules of at most int32.
+SURE_MIN: Final = INT64_MIN + 2**41
+SURE_MAX: Final = INT64_MAX - 2**41
 
 Output = ScoreChanged | ThresholdCrossed
 
@@ -51,55 +53,55 @@ def rule_awards(rules: Iterable[CompiledRule], log_id: int) -> list[Award]:
 
 
 def pay(
-    core: Core, awards: list[Award], org: OrgRules, occasion: Occasion, announce: bool = True
+    core: Core, awards: list[Award], org: OrgRules, occasion: Occasion
 ) -> tuple[dict[str, ProfileState], dict[int, int], list[Output]]:
-    """Return profiles, fire counts (S12) and outputs after awards of the default profile, at least one."""
+    """Return profiles, fire counts and outputs after awards of rules, at least one, where only the total counts."""
     state = core.profiles.get(DEFAULT_PROFILE, NEW_PROFILE)
-    state, outputs = _post(state, awards, org.thresholds, occasion, announce)
-    fires = core.fires.copy()
-    for award in awards:
-        if award.rule_id is not None:
-            fires[award.rule_id] = fires.get(award.rule_id, 0) + 1
-    if len(fires) > len(org.rules):  # some are of deleted rules
-        fires = {rule_id: count for rule_id, count in fires.items() if rule_id in org.rules}
-    return {**core.profiles, DEFAULT_PROFILE: state}, fires, outputs
-
-
-def paid(
-    contact: Contact, awards: list[Award], org: OrgRules, occasion: Occasion, learnt: Memories = NO_ONCE,
-    announce: bool = True,
-) -> tuple[Contact, list[Output]]:  # fmt: skip
-    """Return the contact after awards, and the outputs, as `pay` gives them."""
-    core = contact.core
-    profiles, fires, outputs = pay(core, awards, org, occasion, announce)
-    log_id = core.log_id + len(awards)
-    core = msgspec.structs.replace(core, log_id=log_id, profiles=profiles, fires=fires)
-    return with_once(msgspec.structs.replace(contact, core=core), learnt), outputs
-
-
-def _post(
-    state: ProfileState, awards: list[Award], thresholds: Thresholds, occasion: Occasion, announce: bool
-) -> tuple[ProfileState, list[Output]]:
-    """Return the default profile after awards, and the outputs; without ``announce`` crossings move silently (D8)."""
-    before = state.shown
     total = state.total
     for award in awards:
         total += award.points
-    if not INT64_MIN <= total <= INT64_MAX:
-        awards, total = _cut(state.total, awards)
+    if not SURE_MIN <= total <= SURE_MAX:
+        awards, total = _cut_all(state.total, awards)
+    state, outputs = post(state, DEFAULT_PROFILE, org.thresholds, awards, total, total, occasion)
+    fires = fires_after(core.fires, [award.rule_id for award in awards], org)
+    return {**core.profiles, DEFAULT_PROFILE: state}, fires, outputs
+
+
+def fires_after(before: dict[int, int], paid: Iterable[int | None], org: OrgRules) -> dict[int, int]:
+    """Return the fire counts after rules were paid (S12)."""
+    fires = before.copy()
+    for rule_id in paid:
+        if rule_id is not None:
+            fires[rule_id] = fires.get(rule_id, 0) + 1
+    if len(fires) > len(org.rules):  # some are of deleted rules
+        fires = {rule_id: count for rule_id, count in fires.items() if rule_id in org.rules}
+    return fires
+
+
+def post(
+    state: ProfileState, profile_id: str, thresholds: Thresholds, awards: list[Award], total: int, shown: int,
+    occasion: Occasion, announce: bool = True,
+) -> tuple[ProfileState, list[Output]]:  # fmt: skip
+    """Return a profile after awards and the outputs; without ``announce`` crossings move silently (D8)."""
+    before = state.shown
     version = state.version + 1
     changed = ScoreChanged(
-        f"{occasion.origin}/{DEFAULT_PROFILE}", occasion.org_id, occasion.site_id, occasion.contact_id,
-        DEFAULT_PROFILE, before, total, total - before, version, awards, occasion.cause, occasion.occurred_at,
+        f"{occasion.origin}/{profile_id}", occasion.org_id, occasion.site_id, occasion.contact_id, profile_id,
+        before, shown, shown - before, version, awards, occasion.cause, occasion.occurred_at,
         occasion.rulebook_version,
     )  # fmt: skip
     outputs: list[Output] = [changed]
     held = state.held
-    if held or (thresholds is not NO_THRESHOLDS and total != before and not thresholds.untouched(before, total)):
-        crossings, held = thresholds.cross(before, total, held)
+    if held or (thresholds is not NO_THRESHOLDS and shown != before and not thresholds.untouched(before, shown)):
+        crossings, held = thresholds.cross(before, shown, held)
         if announce:
             outputs += [_crossed(changed, value, direction == "up") for value, direction in crossings]
-    return ProfileState(total, state.awards + len(awards), total, version, held), outputs
+    return ProfileState(total, state.awards + len(awards), shown, version, held, state.parts), outputs
+
+
+def cut(total: int, points: int) -> int:
+    """Return what of an award still fits: the total stays an int64 (D19)."""
+    return min(max(points, INT64_MIN - total), INT64_MAX - total)
 
 
 def _crossed(changed: ScoreChanged, value: int, up: bool) -> ThresholdCrossed:
@@ -110,11 +112,11 @@ def _crossed(changed: ScoreChanged, value: int, up: bool) -> ThresholdCrossed:
     )  # fmt: skip
 
 
-def _cut(total: int, awards: list[Award]) -> tuple[list[Award], int]:
-    """Return the awards cut so that the total stays an int64 after each of them, and the total."""
+def _cut_all(total: int, awards: list[Award]) -> tuple[list[Award], int]:
+    """Return the awards, each cut so that the total stays an int64 after it, and the total."""
     paid: list[Award] = []
     for award in awards:
-        points = min(max(award.points, INT64_MIN - total), INT64_MAX - total)
+        points = cut(total, award.points)
         paid.append(award if points == award.points else msgspec.structs.replace(award, points=points))
         total += points
     return paid, total

@@ -1,8 +1,9 @@
-"""The Rulebook: all published bodies of all orgs at one version, compiled for lookup.
+"""The Rulebook: all published bodies of all orgs at one version, folded from ``config`` (compiled by `org_rules`).
 
 Laws: immutable; folding config records gives the next one and shares every org that did not change; version = offset
 of the newest record + 1, whatever the record says; a value that cannot be read leaves the earlier body in force and is
 reported (a value, no exception).  Rules fire in the order of their ids (S10).
+Of a profile other than ``default`` only what a publish froze is in it; its rule records are a draft (S31).
 Reads config records: key ``kind:orgId:id``, value the authored object as JSON, null = deleted.
 """
 
@@ -12,11 +13,11 @@ from typing import Final, NamedTuple
 import msgspec
 from pydantic import ValidationError
 
-from schemas.authored import DEFAULT_PROFILE, Profile, Rule, Threshold
+from schemas.authored import DEFAULT_PROFILE, Profile, ProfileRecord, Rule
 from schemas.ids import valid_org
-from stream_app.scoring.pages import NO_PAGES, Pages
-from stream_app.scoring.rules import RulesOfType, compile_types
-from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
+from stream_app.scoring.inactivity import compile_silences, live_since
+from stream_app.scoring.org_rules import NO_RULES, ClockRules, OrgRules, Published, compile_org, live_rules
+from stream_app.scoring.profiles import refers_to
 
 RULE: Final = "rule"
 PROFILE: Final = "profile"
@@ -40,21 +41,12 @@ class Ignored(NamedTuple):
     reason: str
 
 
-class OrgRules(msgspec.Struct, frozen=True):
-    """What one org has published; ``rules`` holds inactive ones too, ``by_type`` and ``pages`` only what can pay."""
-
-    rules: Mapping[int, Rule] = {}
-    profile: Profile | None = None
-    by_type: Mapping[str, RulesOfType] = {}
-    thresholds: Thresholds = NO_THRESHOLDS
-    pages: Pages = NO_PAGES
-
-
 class Rulebook(msgspec.Struct, frozen=True):
-    """All orgs at one version; 0 while ``config`` is empty."""
+    """All orgs at one version, 0 while ``config`` is empty; ``watches`` as some org's does."""
 
     version: int = 0
     orgs: Mapping[str, OrgRules] = {}
+    watches: bool = False
 
     def org(self, org_id: str) -> OrgRules:
         """Return what an org has published; an unknown one has nothing (D9)."""
@@ -74,7 +66,6 @@ class Folded(NamedTuple):
     unknown_kinds: int
 
 
-NO_RULES: Final = OrgRules()
 EMPTY_RULEBOOK: Final = Rulebook()
 
 
@@ -82,13 +73,25 @@ class _Draft:
     """One org while records are folded into it; its compilation waits for the last of them."""
 
     def __init__(self, org: OrgRules) -> None:
-        self.rules, self.profile = dict(org.rules), org.profile
+        self.authored, self.profile, self.published = dict(org.authored), org.profile, dict(org.published)
+        self.clock, self.since = org.clock, dict(org.clock.since)
 
     def compiled(self) -> OrgRules:
         """Return the org, compiled."""
-        rules = {rule_id: self.rules[rule_id] for rule_id in sorted(self.rules)}
-        live = [rule for rule in rules.values() if rule.active and rule.profile_id == DEFAULT_PROFILE]
-        return OrgRules(rules, self.profile, compile_types(live), _thresholds(self.profile), Pages(live))
+        return compile_org(self.authored, self.profile, self.published, self.clock)
+
+    def count_silence(self, before: Rule | None, after: Rule | None, version: int) -> None:
+        """Note a change of a live rule, None where there is none: since when it pays for silence (D25)."""
+        if after is not None and after.inactivity is not None:
+            self.since[after.id] = live_since(before, self.since.get(after.id, 0), after)
+        if before is not None and after is None:
+            self.since.pop(before.id, None)
+        if any(rule is not None and rule.inactivity is not None for rule in (before, after)):
+            live = live_rules(self.authored, self.published).values()
+            silences = compile_silences((rule for rules in live for rule in rules if rule.active), self.since)
+            if silences != self.clock.silences:
+                shortest = min((silence.period_ms for silence in silences), default=0)
+                self.clock = ClockRules(version, silences, dict(self.since), shortest)
 
 
 def fold(rulebook: Rulebook, records: Iterable[ConfigRecord]) -> Folded:
@@ -107,10 +110,11 @@ def fold(rulebook: Rulebook, records: Iterable[ConfigRecord]) -> Folded:
             continue
         draft = drafts.setdefault(org_id, _Draft(rulebook.org(org_id)))
         take = _take_rule if kind == RULE else _take_profile
-        if reason := take(draft, org_id, object_id, record.value):
+        if reason := take(draft, org_id, object_id, record.value, version):
             ignored.append(Ignored(record.key, record.offset, reason))
     orgs = {**rulebook.orgs, **{org_id: draft.compiled() for org_id, draft in drafts.items()}}
-    return Folded(Rulebook(version, orgs), tuple(ignored), unknown)
+    watches = any(org.watches for org in orgs.values())
+    return Folded(Rulebook(version, orgs, watches), tuple(ignored), unknown)
 
 
 def _split(key: bytes) -> tuple[str, str, str]:
@@ -119,47 +123,64 @@ def _split(key: bytes) -> tuple[str, str, str]:
     return kind, org_id, object_id
 
 
-def _take_rule(draft: _Draft, org_id: str, object_id: str, value: bytes | None) -> str | None:
+def _take_rule(draft: _Draft, org_id: str, object_id: str, value: bytes | None, version: int) -> str | None:
     """Fold one rule record in; return why not."""
     if value is None:
         rule_id = int(object_id) if object_id.isdecimal() and len(object_id) < 20 else 0
-        return None if draft.rules.pop(rule_id, None) else "there is no such rule"
+        before = draft.authored.pop(rule_id, None)
+        draft.count_silence(before, None, version)
+        return None if before else "there is no such rule"
     try:
         rule = Rule.model_validate_json(value)
     except ValidationError as error:
         return _explain(error)
     if (rule.org_id, str(rule.id)) != (org_id, object_id):
         return "the key and the body disagree"
-    draft.rules[rule.id] = rule
+    before, draft.authored[rule.id] = draft.authored.get(rule.id), rule
+    draft.count_silence(before, rule if rule.profile_id == DEFAULT_PROFILE else None, version)
     return None
 
 
-def _take_profile(draft: _Draft, org_id: str, object_id: str, value: bytes | None) -> str | None:
+def _take_profile(draft: _Draft, org_id: str, object_id: str, value: bytes | None, version: int) -> str | None:
     """Fold one profile record in; return why not."""
-    if object_id != DEFAULT_PROFILE:
-        return "only the default profile scores so far"
     if value is None:
-        draft.profile = None
-        return None
+        if object_id == DEFAULT_PROFILE:
+            draft.profile = None
+        return _publish(draft, object_id, None, version)
+    model = Profile if object_id == DEFAULT_PROFILE else ProfileRecord
     try:
-        profile = Profile.model_validate_json(value)
+        profile = model.model_validate_json(value)
     except ValidationError as error:
         return _explain(error)
     if (profile.org_id, profile.id) != (org_id, object_id):
         return "the key and the body disagree"
+    if isinstance(profile, ProfileRecord):
+        return _publish(draft, profile.id, profile, version)
     draft.profile = profile
+    return None
+
+
+def _publish(draft: _Draft, profile_id: str, record: ProfileRecord | None, version: int) -> str | None:
+    """Fold in what of a profile is published, if anything; return why not."""
+    earlier = draft.published.pop(profile_id, None)
+    body = None if record is None else record.published
+    if record is not None and body is not None:
+        formulas = {one: published.operands for one, published in draft.published.items()}
+        now = Published(record.version, body)
+        if refers_to(formulas, now.operands, profile_id):
+            if earlier is not None:
+                draft.published[profile_id] = earlier
+            return "the formula leads back to its own profile"
+        draft.published[profile_id] = now
+    before = {} if earlier is None else {rule.id: rule for rule in earlier.body.rules}
+    after = {} if record is None or body is None else {
+        rule.id: rule.model_copy(update={"updated_at": record.updated_at}) for rule in body.rules
+    }  # fmt: skip
+    for rule_id in sorted({*before, *after}):
+        draft.count_silence(before.get(rule_id), after.get(rule_id), version)
     return None
 
 
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-
-
-def _thresholds(profile: Profile | None) -> Thresholds:
-    if profile is None or not profile.thresholds:
-        return NO_THRESHOLDS
-    return Thresholds(
-        (threshold.value, threshold.hysteresis) if isinstance(threshold, Threshold) else (threshold, 0)
-        for threshold in profile.thresholds
-    )

@@ -24,12 +24,16 @@ class CompiledRule:
     It is open from ``up`` to ``down``, both inclusive, in milliseconds.
     """
 
-    __slots__ = ("cap", "down", "holds", "id", "name", "once", "points", "reason", "site_id", "up")
+    __slots__ = (
+        "cap", "down", "group", "holds", "id", "name", "once", "points", "profile_id", "reason", "site_id", "up",
+    )  # fmt: skip
 
     def __init__(self, rule: Rule, left: Iterable[tuple[str, Any]]) -> None:
         self.id = rule.id
         self.name = rule.name
         self.points = rule.points
+        self.profile_id = rule.profile_id
+        self.group = rule.group
         self.site_id = rule.site_id
         self.cap = rule.cap
         self.reason = f"Rule: {rule.name}"
@@ -136,7 +140,7 @@ def compile_types(rules: Iterable[Rule]) -> dict[str, RulesOfType]:
     """Return the live rules of an org by event type, but for page rules (scoring.pages)."""
     by_type: dict[str, list[Rule]] = {}
     for rule in rules:
-        if rule.page is not None:
+        if rule.page is not None or rule.event_type is None:
             continue
         by_type.setdefault(rule.event_type, []).append(rule)
     return {event_type: _compile(of_type) for event_type, of_type in by_type.items()}

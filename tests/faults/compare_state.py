@@ -31,6 +31,7 @@ from schemas.state import (
 from tests.faults.logs import SOURCE_ROLES, Logs
 from tests.faults.reference import PARTS, PARTS_WITH_A_PAST, WINDOW, Contact, Reference, part
 from tests.faults.reference_codec import murmur2
+from tests.faults.reference_profiles import scoring_rules
 from tests.faults.reference_rules import Rulebook
 from tests.faults.verdict import Kind, Verdict
 
@@ -90,7 +91,15 @@ def stored_contact(sections: Sections) -> Contact:
     if core.once != tuple(sorted(once)):
         raise ValueError(f"core says once sections {core.once}, there are {sorted(once)}")
     profiles = {
-        name: {"total": s.total, "awards": s.awards, "shown": s.shown, "version": s.version, "held": list(s.held)}
+        name: {
+            "total": s.total,
+            "awards": s.awards,
+            "shown": s.shown,
+            "version": s.version,
+            "held": list(s.held),
+            "groups": dict(s.parts.groups) if s.parts else {},
+            "fit": {number: list(paid) for number, paid in s.parts.fit.items()} if s.parts else {},
+        }
         for name, s in core.profiles.items()
     }
     return {
@@ -119,7 +128,7 @@ def stored_visits(value: bytes | None) -> dict[str, Any]:
 
 def live(contact: Contact, book: Rulebook, org: str) -> Contact:
     """Leave out what may or may not still be there: what deleted rules remember, profiles without any award."""
-    rules = book.rules.get(org, {})
+    rules = {**scoring_rules(book, org), **book.rules.get(org, {})}
     profiles = {name: state for name, state in contact["profiles"].items() if state["version"]}
     fires = {rule: count for rule, count in contact["fires"].items() if rule in rules and count}
     once = {rule: memory for rule, memory in contact["once"].items() if rule in rules}

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters
-from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, Once, ProfileState
+from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, Once, Parts, ProfileState
 from tests.faults.authored import config_records
 from tests.faults.compare_ingest import ORIGIN, key_of
 from tests.faults.compare_outputs import kept_value
@@ -124,6 +124,12 @@ def dead_letter_headers(record: Record, reason: str) -> list[tuple[str, bytes]]:
     return [*headers, ("leadstream-reason", reason.encode())]
 
 
+def parts_of(profile: dict[str, Any]) -> Parts | None:
+    if not profile["groups"] and not profile["fit"]:
+        return None
+    return Parts(profile["groups"], {rule: (paid[0], paid[1]) for rule, paid in profile["fit"].items()})
+
+
 def stored(contact: Contact | None) -> Sections:
     """The changelog records of a contact whose ids are whole."""
     if contact is None:
@@ -146,7 +152,7 @@ def sections_of(contact: Contact) -> Sections:
         made[b"f"] = msgspec.msgpack.encode(facts)
     has = (HAS_FACTS if made[b"f"] else 0) | (HAS_COMMANDS if made[b"k"] else 0)
     profiles = {
-        name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]))
+        name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]), parts_of(p))
         for name, p in contact["profiles"].items()
     }
     for rule, memory in contact["once"].items():

@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from tests.faults.reference_codec import Record, Reject, decode
+from tests.faults.reference_ledger import Ledger
 from tests.faults.reference_pages import look, new_memory, shown
+from tests.faults.reference_profiles import bodies_of, operands, scoring_rules
 from tests.faults.reference_rules import (
     ConfigLog,
     Rulebook,
@@ -23,7 +25,7 @@ from tests.faults.reference_rules import (
     same,
     thresholds_of,
 )  # fmt: skip
-from tests.faults.reference_values import INT64, cut_to_int64, format_time
+from tests.faults.reference_values import INT64, format_time
 
 WINDOW = 256
 MAX_TAGS = 500
@@ -112,18 +114,32 @@ class Reference:
         self.contacts[key] = contact
         if known_as is not None:
             contact[window].append(known_as)
-        return Step(self, record, fact, version, contact).run()
+        origin = f"{record.topic}-{record.partition}-{record.offset}"
+        return Step(self, origin, key, fact, version, contact).run()
 
     def _payable(self, fact: Body, contact: Contact, version: int) -> bool:
-        """Whether profile, award and sum of a command exist and stay within int64 (S31, D19, D27)."""
+        """Whether profile, award and sum of a command exist and stay within int64 (S31, S35, D19, D27)."""
         totals = {profile: state["total"] for profile, state in contact["profiles"].items()}
         if fact["kind"] == "reset":
             return all(-total in INT64 for total in totals.values())
         if fact["kind"] not in ("adjust", "set"):
             return True
+        body = bodies_of(self.book(version), fact["orgId"]).get(fact["profileId"])
+        if body is None or operands(body) is not None:
+            return False
         total = totals.get(fact["profileId"], 0)
-        number = total + fact["points"] if fact["kind"] == "adjust" else fact["score"] - total
-        return self.book(version).scores(fact["orgId"], fact["profileId"]) and number in INT64
+        if fact["kind"] == "adjust":
+            return total + fact["points"] in INT64
+        shown = Ledger(contact, self.book(version), fact["orgId"]).unlimited(fact["profileId"])
+        return fact["score"] - shown in INT64 and total + fact["score"] - shown in INT64
+
+    def sweep(self, keys: list[bytes], version: int, clock: int) -> None:
+        """Look at contacts again after a change of rules, in key order (D15)."""
+        for key in sorted(keys):
+            org, _, contact_id = key.decode().partition(":")
+            fact = {"is": "sweep", "orgId": org, "contactId": contact_id, "at": clock}
+            self._remember_past(key)
+            Step(self, f"config-{version}-{org}-{contact_id}", key, fact, version, self.contacts[key]).run()
 
     def known_as(self, text: str) -> str:
         """What is remembered of an id: all of it."""
@@ -143,23 +159,28 @@ class Reference:
 
 
 class Step:
-    """What one accepted input does to its contact."""
+    """What one accepted input, or a change of rules, does to its contact."""
 
-    def __init__(self, whole: Reference, record: Record, fact: Body, version: int, contact: Contact) -> None:
-        self.whole, self.record, self.fact, self.version, self.contact = whole, record, fact, version, contact
+    def __init__(self, whole: Reference, origin: str, key: bytes, fact: Body, version: int, contact: Contact) -> None:
+        self.whole, self.origin, self.key, self.fact, self.version, self.contact = (
+            whole, origin, key, fact, version, contact,
+        )  # fmt: skip
         self.book = whole.book(version)
-        self.awards: dict[str, list[Body]] = {}
+        self.ledger = Ledger(contact, self.book, fact["orgId"], everything=fact["is"] == "sweep")
         self.changed = False
         self.silent = False
 
     def run(self) -> str:
         fact = self.fact
+        before = (list(self.contact["tags"]), fact["is"] == "attributes")
         if fact["is"] == "attributes":
             self._attributes()
         elif fact["is"] == "event":
             self._event(fact["type"], fact["siteId"], fact["properties"])
-        else:
+        elif fact["is"] == "command":
             self._command()
+        if fact.get("kind") not in ("set", "reset"):
+            self.ledger.fit(facts_changed=before != (self.contact["tags"], False))
         sent = self._publish()
         return "applied" if sent or self.changed else "no_effect"
 
@@ -167,14 +188,15 @@ class Step:
         contact, fact = self.contact, self.fact
         unchanged = contact["email"] == fact["email"] and same(contact["attributes"], fact["attributes"])
         if not unchanged:
-            contact["email"], contact["attributes"], self.changed = fact["email"], fact["attributes"], True
+            self.changed = True
+        contact["email"], contact["attributes"] = fact["email"], fact["attributes"]
 
     def _event(self, kind: str, site: str | None, properties: Body) -> None:
         fact, contact = self.fact, self.contact
-        paged = look(contact["pages"], page_rules(self.book, fact["orgId"]), fact, contact["newest"])
+        paged = look(contact["pages"], page_rules(scoring_rules(self.book, fact["orgId"])), fact, contact["newest"])
         contact["newest"], contact["visits"] = max(contact["newest"], fact["at"]), shown(contact["pages"])
         pays = kind != "tag_added" or self._add_tag(properties.get("tagName"))
-        self._pay_rules(kind if pays else None, site, properties, paged)
+        self._pay_rules(kind if pays else "", site, properties, paged)
 
     def _add_tag(self, tag: Any) -> bool:
         """Give the contact a tag; False when it has it already, or when it is not a tag."""
@@ -188,13 +210,13 @@ class Step:
         fact, contact = self.fact, self.contact
         kind = fact["kind"]
         if kind == "adjust":
-            self._award(fact["profileId"], None, None, fact["points"], fact["reason"], "Manual adjustment")
+            self._award(fact["profileId"], fact["points"], "Manual adjustment")
             self._pay_rules("manual", None, {})
         elif kind == "set":
             self.silent = not fact["fireTriggers"]
-            total = contact["profiles"].get(fact["profileId"], {"total": 0})["total"]
-            if fact["score"] != total:
-                self._award(fact["profileId"], None, None, fact["score"] - total, fact["reason"], "import")
+            points = fact["score"] - self.ledger.unlimited(fact["profileId"])
+            if points != 0:
+                self._award(fact["profileId"], points, "import")
         elif kind == "tag":
             if self._add_tag(fact["tag"]):
                 self._pay_rules("tag_added", None, {"tagName": fact["tag"]})
@@ -205,17 +227,14 @@ class Step:
             contact["fires"], contact["once"] = {}, {}
             contact["pages"] = new_memory() | {"clicks": contact["pages"]["clicks"]}
             contact["visits"] = shown(contact["pages"])
-            for profile, state in sorted(contact["profiles"].items()):
-                if state["total"] != 0:
-                    self._award(profile, None, None, -state["total"], None, "reset")
+            self.ledger.reset()
 
-    def _pay_rules(
-        self, kind: str | None, site: str | None, properties: Body, paged: dict[int, str] | None = None
-    ) -> None:
-        """Pay rules in id order: those without a page that the event meets, and page rules that hold by it."""
+    def _pay_rules(self, kind: str, site: str | None, properties: Body, paged: dict[int, str] | None = None) -> None:
+        """Pay rules in id order: those without a page that an event of a kind meets, and page rules that hold by it."""
         org, fires, paged = self.fact["orgId"], self.contact["fires"], paged or {}
-        met = dict(matching(self.book, org, kind, site, properties, self.fact["at"]))
-        met |= {rule_id: rule for rule_id, rule in page_rules(self.book, org).items() if rule_id in paged}
+        rules = scoring_rules(self.book, org)
+        met = dict(matching(rules, kind, site, properties, self.fact["at"]))
+        met |= {rule_id: rule for rule_id, rule in page_rules(rules).items() if rule_id in paged}
         for rule_id, rule in sorted(met.items()):
             by_dwell = paged.get(rule_id) == "dwell"
             mark = None if by_dwell or rule.get("oncePer") is None else mark_of(rule, properties)
@@ -229,8 +248,8 @@ class Step:
             fires[rule_id] = fires.get(rule_id, 0) + 1
             if mark is not None:
                 self._remember_value(rule_id, mark)
-            profile = rule.get("profileId", "default")
-            self._award(profile, rule_id, rule["name"], rule["points"], None, f"Rule: {rule['name']}")
+            profile, reason = rule.get("profileId", "default"), f"Rule: {rule['name']}"
+            self.ledger.award(profile, rule_id, rule["name"], rule["points"], reason, rule.get("group"))
 
     def _remember_value(self, rule_id: int, mark: str) -> None:
         """Keep the newest MAX_VALUES of a rule and count the others."""
@@ -240,38 +259,27 @@ class Step:
             memory["values"].pop(0)
             memory["forgotten"] += 1
 
-    def _award(
-        self, profile: str, rule_id: int | None, rule_name: str | None, points: int, reason: str | None, default: str
-    ) -> None:
-        self.contact["logId"] += 1
-        award = {"logId": self.contact["logId"], "ruleId": rule_id, "ruleName": rule_name, "points": points}
-        self.awards.setdefault(profile, []).append(award | {"reason": default if reason is None else reason})
+    def _award(self, profile: str, points: int, default: str) -> None:
+        reason = self.fact["reason"]
+        self.ledger.award(profile, None, None, points, default if reason is None else reason)
 
     def _publish(self) -> int:
-        """Move each profile that got an award and say so, in the order of profile ids; return the records sent."""
-        for profile, awards in sorted(self.awards.items()):
-            empty = {"total": 0, "awards": 0, "shown": 0, "version": 0, "held": []}
-            state = self.contact["profiles"].setdefault(profile, empty)
-            before = state["shown"]
-            cut_to_int64(state["total"], awards)
-            state["total"] += sum(award["points"] for award in awards)
-            state["awards"] += len(awards)
-            state["shown"] = state["total"]
-            state["version"] += 1
+        """Say what each profile shows that got an award or shows another score; return the records sent."""
+        news = self.ledger.close()
+        for profile, state, before, awards in news:
             self._say(profile, state, before, awards)
-        return len(self.awards)
+        return len(news)
 
     def _say(self, profile: str, state: Body, before: int, awards: list[Body]) -> None:
-        fact, record, after = self.fact, self.record, state["shown"]
-        key = record.key or b""
-        change_id = f"{record.topic}-{record.partition}-{record.offset}/{profile}"
+        fact, key, after = self.fact, self.key, state["shown"]
+        change_id = f"{self.origin}/{profile}"
         names = {"orgId": fact["orgId"], "siteId": fact.get("siteId"), "contactId": fact["contactId"]}
         when = {"cause": self._cause(), "occurredAt": format_time(fact["at"])}
         scores = {"previousScore": before, "score": after}
         delta = {"delta": after - before, "version": state["version"], "awards": awards}
         change = {"id": change_id, **names, "profileId": profile, **scores, **delta, **when}
         self.whole.outputs[SCORE_CHANGED].append((key, change | {"rulebookVersion": self.version}))
-        thresholds = thresholds_of(self.book, fact["orgId"], profile)
+        thresholds = thresholds_of(self.ledger.bodies.get(profile, {}))
         crossed, state["held"] = cross(thresholds, before, after, state["held"])
         del names["siteId"]
         for value, direction in () if self.silent else crossed:
@@ -283,4 +291,6 @@ class Step:
         fact = self.fact
         if fact["is"] == "event":
             return {"kind": "event", "eventId": fact["eventId"], "type": fact["type"]}
+        if fact["is"] != "command":
+            return {"kind": "config" if fact["is"] == "sweep" else "attributes"}
         return {"kind": "command", "commandId": fact["commandId"], "command": fact["kind"], "by": fact["by"]}

@@ -19,10 +19,6 @@ class Rulebook:
     rules: dict[str, dict[int, dict[str, Any]]]
     profiles: dict[str, dict[str, dict[str, Any]]]
 
-    def scores(self, org: str, profile: str) -> bool:
-        """Whether a profile exists: default always does, others from their publish on (S30, S31)."""
-        return profile == "default" or profile in self.profiles.get(org, {})
-
 
 def rulebook_at(config: ConfigLog, version: int) -> Rulebook:
     book = Rulebook({}, {})
@@ -105,17 +101,16 @@ def mark_of(rule: dict[str, Any], properties: dict[str, Any]) -> str | None:
 
 
 def matching(
-    book: Rulebook, org: str, kind: str | None, site: str | None, properties: dict[str, Any], at: int
+    rules: dict[int, dict[str, Any]], kind: str, site: str | None, properties: dict[str, Any], at: int
 ) -> list[tuple[int, dict[str, Any]]]:
-    """The (id, rule) without a page that one event meets, in rule id order, whatever they have paid before."""
+    """The (id, rule) among those without a page that one event meets, in id order, whatever they have paid before."""
     found: list[tuple[int, dict[str, Any]]] = []
-    for rule_id, rule in sorted(book.rules.get(org, {}).items()):
+    for rule_id, rule in sorted(rules.items()):
         if (
             rule.get("active", True)
             and rule.get("page") is None
             and in_window(rule, at)
-            and book.scores(org, rule.get("profileId", "default"))
-            and rule["eventType"] == kind
+            and rule.get("eventType") == kind
             and (rule.get("siteId") is None or rule["siteId"] == site)
             and filter_holds(rule.get("eventFilter"), properties)
             and selected(rule.get("items"), properties)
@@ -124,20 +119,17 @@ def matching(
     return found
 
 
-def page_rules(book: Rulebook, org: str) -> dict[int, dict[str, Any]]:
-    """The live rules with a page, in id order."""
+def page_rules(rules: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Those with a page among the rules that score, in id order."""
     return {
         rule_id: rule
-        for rule_id, rule in sorted(book.rules.get(org, {}).items())
-        if rule.get("page") is not None
-        and rule.get("active", True)
-        and book.scores(org, rule.get("profileId", "default"))
+        for rule_id, rule in sorted(rules.items())
+        if rule.get("page") is not None and rule.get("active", True)
     }
 
 
-def thresholds_of(book: Rulebook, org: str, profile: str) -> list[tuple[int, int]]:
+def thresholds_of(body: dict[str, Any]) -> list[tuple[int, int]]:
     """(value, hysteresis) of a profile's thresholds; a profile without a body has none."""
-    body = book.profiles.get(org, {}).get(profile, {})
     return [
         (entry, 0) if isinstance(entry, int) else (entry["value"], entry.get("hysteresis", 0))
         for entry in body.get("thresholds", [])

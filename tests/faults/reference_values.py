@@ -184,15 +184,6 @@ def a_profile(value: Any) -> str:
     return value
 
 
-def cut_to_int64(total: int, awards: list[dict[str, Any]]) -> None:
-    """Where the sum would leave int64 (S3), cut each award in turn to what fits."""
-    if total + sum(award["points"] for award in awards) in INT64:
-        return
-    for award in awards:
-        after = min(max(total + award["points"], INT64[0]), INT64[-1])
-        award["points"], total = after - total, after
-
-
 def spelled(value: Any) -> str:
     """The one spelling of a JSON value: equal values (D2) have the same, others never."""
     if isinstance(value, dict):

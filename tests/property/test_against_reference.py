@@ -1,6 +1,7 @@
 """The engine against the reference that another hand wrote: random rules, inputs and batches, the same results."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from schemas.state import SEPARATOR
 from stream_app.delivery.handler import Effects
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
+from stream_app.scoring.sweep import shown_may_move
 from tests.faults.compare_state import hash_of, live, stored_contact
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import Record
@@ -18,7 +20,10 @@ from tests.scoring_kit import CROSSINGS, DEAD, ENGAGEMENT, SCORES, T0, Engine, F
 
 
 class Play:
-    """One stream played by both: `edit_at` is where the second rulebook takes effect, as soon as a batch begins."""
+    """One stream played by both.
+
+    `edit_at` is where the second rulebook takes effect, as soon as a batch begins; its sweep comes some records later.
+    """
 
     def __init__(self, config: list[ConfigRecord], books: tuple[Rulebook, Rulebook], window: int) -> None:
         self.books = list(books)
@@ -33,6 +38,26 @@ class Play:
             self.books[1], settings=old.settings, state=old.state, clock=old.clock, seq=old.seq, capped=old.capped
         )
 
+    def sweep(self, limit: int) -> None:
+        """What delivery does when a rulebook that asks for it has taken effect: all contacts, some at a time."""
+        after: bytes | None = b""
+        while after is not None:
+            batch = self.engine.batch("sweep")
+            work = self.engine.handler.begin(batch, self.engine.state)
+            after = work.sweep(after, limit)
+            effects = work.finish()
+            self.engine.state.merge(effects)
+            self.played.append(effects)
+        self.reference.sweep(list(self.reference.contacts), self.engine.book.version, self.engine.clock)
+
+    def looked_at(self, book: Rulebook) -> list[Any]:
+        """What the reference would tell if it looked at every contact under a rulebook, but for ids and version."""
+        shadow = deepcopy(self.reference)
+        sent = {topic: len(outputs) for topic, outputs in shadow.outputs.items()}
+        shadow.sweep(list(shadow.contacts), book.version, self.engine.clock)
+        bodies = [body for topic, outputs in shadow.outputs.items() for _, body in outputs[sent[topic] :] if body]
+        return [body | {"id": "", "rulebookVersion": 0} for body in bodies]
+
     def batch(self, topic: str, records: list[FakeRecord]) -> None:
         if records:
             self.played.append(self.engine.run(topic, *records))
@@ -40,15 +65,21 @@ class Play:
             given = Record(ROLES[topic], topic, 0, record.offset, record.timestamp, record.key, record.value)
             self.reference.apply(given, self.engine.book.version)
 
-    def all(self, stream: list[Given], cuts: frozenset[int], edit_at: int) -> None:
+    def all(self, stream: list[Given], cuts: frozenset[int], edit_at: int, lag: int) -> None:
         batch: list[FakeRecord] = []
-        topic = ENGAGEMENT
+        topic, sweep_at = ENGAGEMENT, -1
         for offset, record in enumerate(stream):
-            if record.topic != topic or offset in cuts or offset == edit_at:
+            if record.topic != topic or offset in cuts or offset in (edit_at, sweep_at):
                 self.batch(topic, batch)
                 batch = []
             if offset == edit_at:
                 self.edit()
+                if shown_may_move(*self.books):
+                    sweep_at = offset + lag
+                else:
+                    assert self.looked_at(self.books[0]) == self.looked_at(self.books[1])
+            if offset == sweep_at:
+                self.sweep(limit=1 + lag)
             topic = record.topic
             batch.append(FakeRecord(offset, record.value, record.key, T0))
         self.batch(topic, batch)
@@ -90,9 +121,12 @@ def compare_state(play: Play, window: int) -> None:
 
 
 @settings(max_examples=500, deadline=None)
-@given(configs, edits, streams, st.frozensets(st.integers(0, 80)), st.integers(0, 80), st.sampled_from([3, 3, 20, 256]))
+@given(
+    configs, edits, streams, st.frozensets(st.integers(0, 80)), st.integers(0, 80), st.integers(0, 6),
+    st.sampled_from([3, 3, 20, 256]),
+)  # fmt: skip
 def test_the_engine_does_what_the_reference_does(
-    config: list[Any], edit: list[Any], stream: list[Given], cuts: frozenset[int], edit_at: int, window: int
+    config: list[Any], edit: list[Any], stream: list[Given], cuts: frozenset[int], edit_at: int, lag: int, window: int
 ) -> None:
     keys: set[bytes] = set()
     before = list(config_records(config, 0, keys))
@@ -101,7 +135,7 @@ def test_the_engine_does_what_the_reference_does(
     second = fold(first.rulebook, after)
     assert not first.ignored + second.ignored
     play = Play([*before, *after], (first.rulebook, second.rulebook), window)
-    play.all(stream, cuts, edit_at)
+    play.all(stream, cuts, edit_at, lag)
     assert play.outputs(SCORES) == play.reference.outputs["score-changed"]
     assert play.outputs(CROSSINGS) == play.reference.outputs["threshold-crossed"]
     assert play.dead() == [(record.offset, reason) for record, reason in play.reference.dead.values()]

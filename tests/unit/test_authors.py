@@ -76,7 +76,7 @@ async def test_what_was_given_out_is_taken_back_and_writes_nothing() -> None:
     ("fields", "pointer", "code"),
     [
         ({"name": None}, "/name", "not_a_string"),
-        ({"eventType": None}, "/eventType", "not_a_string"),
+        ({"eventType": None}, "/eventType", "required"),
         ({"points": None}, "/points", "not_an_integer"),
         ({"active": None}, "/active", "not_a_boolean"),
         ({"points": 5.0}, "/points", "not_an_integer"),

@@ -53,7 +53,7 @@ def test_s16_s21_wrong_rules_are_refused(change: dict[str, Any], pointer: str, c
 
 
 def test_every_missing_field_is_told() -> None:
-    assert codes({}) == [("/name", "required"), ("/eventType", "required"), ("/points", "required")]
+    assert codes({}) == [("/name", "required"), ("/points", "required"), ("/eventType", "required")]
     assert codes([]) == [("", "not_an_object")]
 
 

@@ -178,7 +178,8 @@ def test_unchanged_sections_stay_the_same_objects() -> None:
 
 
 def test_only_plain_events_do_without_facts_and_commands() -> None:
-    assert not needs_all(event("email_open"))
-    assert needs_all(event("tag_added"))
-    assert needs_all(command("adjust", "c"))
-    assert needs_all(attributes())
+    book = rulebook()
+    assert not needs_all(event("email_open"), book)
+    assert needs_all(event("tag_added"), book)
+    assert needs_all(command("adjust", "c"), book)
+    assert needs_all(attributes(), book)

@@ -138,7 +138,7 @@ def test_d12_a_tag_given_by_command_counts_once_per_name() -> None:
     for number, tag in enumerate(("vip", "x")):
         fold_.put(command("tag", f"t{number}", tag=tag))
         fold_.put(command("untag", f"u{number}", tag=tag))
-    assert fold_.put(command("tag", "t2", tag="vip")).outputs == ()
+    assert fold_.put(command("tag", "t2", tag="vip")).outputs == []
     fold_.put(command("untag", "u2", tag="vip"))
     fold_.put(event("tag_added", tagName="vip"))
     assert fold_.awards == [(1, 5)] * 2

@@ -114,7 +114,7 @@ async def test_what_is_known_already_is_not_sent_again(served: Served, path: str
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
-        ({}, [("/name", "required"), ("/eventType", "required"), ("/points", "required")]),
+        ({}, [("/name", "required"), ("/points", "required"), ("/eventType", "required")]),
         ({**RULE, "points": 5.0, "pionts": 1}, [("/points", "not_an_integer"), ("/pionts", "unknown_field")]),
         ({**RULE, "eventFilter": []}, [("/eventFilter", "not_an_object")]),
         ({**RULE, "id": 3}, [("/id", "read_only")]),
@@ -216,10 +216,12 @@ async def test_a_repeated_idempotency_key_gets_the_first_answer(served: Served) 
 
 async def test_the_default_profile_is_there_without_a_put_and_is_put_whole(served: Served) -> None:
     virtual = await served.data("GET", DEFAULT)
+    limits = {"floor": None, "ceiling": None, "groups": [], "formula": None}
     assert virtual == {
         "id": "default", "orgId": 1, "name": "Lead score", "description": None, "category": None, "thresholds": [],
+        **limits,
         "status": "published", "version": 0, "draft": None, "createdAt": None, "updatedAt": None,
-        "published": {"name": "Lead score", "description": None, "category": None, "thresholds": []},
+        "published": {"name": "Lead score", "description": None, "category": None, "thresholds": [], **limits},
     }  # fmt: skip
     ProfileAnswer.model_validate(virtual)
     thresholds = [50, {"value": 100, "hysteresis": 5}]

@@ -1,0 +1,253 @@
+"""The profiles of one contact while one cause pays into them: what the ledger does where more than ``default`` counts.
+
+Laws: awards are numbered in the order in which they are paid, over all profiles; each is cut to what still fits an
+int64; one ScoreChanged for each profile that got an award or shows another score, in the order of profile ids; a score
+of a profile that is not published counts as 0 where another asks for it (D20).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from schemas.outputs import Award
+from schemas.state import Core, Facts, Parts, ProfileState
+from stream_app.scoring.conditions import Known
+from stream_app.scoring.contact import NEW_PROFILE
+from stream_app.scoring.fit import FitRule
+from stream_app.scoring.ledger import Occasion, Output, cut, fires_after, post
+from stream_app.scoring.org_rules import OrgRules
+from stream_app.scoring.profiles import PLAIN, ScoredProfile
+
+NO_PARTS: Final = Parts()
+GONE_REASON: Final = "Taken back: a deleted rule"
+
+
+class Paying(Protocol):
+    """A rule that fired."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def points(self) -> int: ...
+    @property
+    def profile_id(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class _Account:
+    """One profile that this cause touches."""
+
+    __slots__ = ("awards", "fit", "groups", "profile", "state", "total")
+
+    def __init__(self, profile: ScoredProfile, state: ProfileState) -> None:
+        self.profile = profile
+        self.state = state
+        self.total = state.total
+        parts = state.parts or NO_PARTS
+        self.groups = dict(parts.groups)
+        self.fit = dict(parts.fit)
+        self.awards: list[Award] = []
+
+    def count(self, group: str | None, points: int) -> None:
+        if group is not None:
+            self.groups[group] = self.groups.get(group, 0) + points
+
+    @property
+    def unclamped(self) -> int:
+        return self.profile.unclamped(self.total, self.groups)
+
+    @property
+    def shown(self) -> int:
+        """What its own awards show; of a profile with a formula, what it showed before."""
+        if self.profile.operands is not None:
+            return self.state.shown
+        return self.profile.shown(self.total, self.groups)
+
+    def counted(self) -> ProfileState:
+        """Return the state with what it is made of now; the same object when that has not moved."""
+        before = self.state.parts or NO_PARTS
+        groups = {name: points for name, points in self.groups.items() if points}
+        if (groups, self.fit) == (before.groups, before.fit):
+            return self.state
+        return msgspec.structs.replace(self.state, parts=Parts(groups, self.fit) if groups or self.fit else None)
+
+
+class Accounts:
+    """The profiles of one contact.
+
+    A profile without a state shows 0, whatever its limits: it begins with its first award.
+    """
+
+    def __init__(self, core: Core, org: OrgRules) -> None:
+        self._core = core
+        self._log_id = core.log_id
+        self._paid: list[int] = []
+        self._states = core.profiles
+        self._org = org
+        self._open: dict[str, _Account] = {}
+        self._all = False
+
+    def award(self, profile_id: str, points: int, reason: str) -> None:
+        """Pay a profile what a command orders: points that fit."""
+        self._log(self._account(profile_id), points, reason)
+
+    def pay_rules(self, firing: Iterable[Paying]) -> None:
+        """Pay rules that fired, in their order, as far as it fits."""
+        for rule in firing:
+            account = self._account(rule.profile_id)
+            points = cut(account.total, rule.points)
+            self._log(account, points, rule.reason, rule.id, rule.name)
+            account.count(rule.group, points)
+            self._paid.append(rule.id)
+
+    def unclamped(self, profile_id: str) -> int:
+        """Return what a profile would show without floor and ceiling (D8)."""
+        return self._account(profile_id).unclamped
+
+    def total(self, profile_id: str) -> int:
+        """Return the sum of all awards of a profile."""
+        return self._states.get(profile_id, NEW_PROFILE).total
+
+    def reset(self, reason: str) -> None:
+        """Take every score that is not derived to 0, and forget groups and what fit rules pay."""
+        for profile_id, state in sorted(self._states.items()):
+            account = self._account(profile_id)
+            if account.profile.operands is None:
+                if state.total:
+                    self._log(account, -state.total, reason)
+                account.groups, account.fit = {}, {}
+
+    def fit(self, facts: Facts, *, every: bool) -> None:
+        """Let fit rules pay what their conditions are worth now, in id order: every one, or the watchful.
+
+        They see the scores as they are shown once all other awards of this cause are counted (decision 0012); what
+        rules pay that are gone is taken back where all is looked at.
+        """
+        shown = self._shown() if self._org.asked else {}
+        scores = {profile_id: self._score(profile_id, shown) for profile_id in self._org.asked}
+        known = Known(facts, scores.__getitem__)
+        due: list[tuple[int, str, FitRule | None]] = [
+            (rule.id, rule.profile_id, rule) for rule in self._org.fit if every or rule.watchful
+        ]
+        if self._all:
+            due += [(rule_id, profile_id, None) for profile_id, rule_id in self._gone()]
+        for rule_id, profile_id, rule in sorted(due, key=_by_ids):
+            self._fit(rule_id, profile_id, rule, 0 if rule is None else rule.worth(known))
+
+    def open_all(self) -> None:
+        """Look at every published profile that has a state, whether or not it is paid (D15)."""
+        self._all = True
+        for profile_id in self._states:
+            if profile_id in self._org.profiles:
+                self._account(profile_id)
+
+    def settle(self, occasion: Occasion, announce: bool = True) -> tuple[Core, list[Output]]:
+        """Return the core after the awards, the same object when nothing has changed, and the outputs.
+
+        Without ``announce`` crossings move silently (D8).
+        """
+        shown, profiles, outputs, changed = self._shown(), dict(self._states), list[Output](), False
+        for profile_id in sorted({*self._open, *shown}):
+            account = self._account(profile_id)
+            state = account.counted()
+            if profile_id in shown:
+                state, sent = post(
+                    state, profile_id, account.profile.thresholds, account.awards, account.total, shown[profile_id],
+                    occasion, announce,
+                )  # fmt: skip
+                outputs += sent
+            if state is not account.state:
+                profiles[profile_id], changed = state, True
+        if not changed:
+            return self._core, outputs
+        fires = fires_after(self._core.fires, self._paid, self._org) if self._paid else self._core.fires
+        core = msgspec.structs.replace(self._core, log_id=self._log_id, profiles=profiles, fires=fires)
+        return core, outputs
+
+    # ------------------------------------------------------------------ inside
+    def _account(self, profile_id: str) -> _Account:
+        account = self._open.get(profile_id)
+        if account is None:
+            profile = self._org.profiles.get(profile_id, PLAIN)
+            account = self._open[profile_id] = _Account(profile, self._states.get(profile_id, NEW_PROFILE))
+        return account
+
+    def _log(
+        self, account: _Account, points: int, reason: str, rule_id: int | None = None, name: str | None = None
+    ) -> None:
+        self._log_id += 1
+        account.awards.append(Award(self._log_id, rule_id, name, points, reason))
+        account.total += points
+
+    def _fit(self, rule_id: int, profile_id: str, rule: FitRule | None, worth: int) -> None:
+        """Let one fit rule pay the difference between what it is worth and what it is paying."""
+        account = self._open.get(profile_id)
+        state = self._states.get(profile_id, NEW_PROFILE)
+        memory = account.fit if account is not None else (state.parts or NO_PARTS).fit
+        paid, group = memory.get(rule_id, (0, None))
+        wanted_group = group if rule is None else rule.group
+        if worth == paid and (paid == 0 or group == wanted_group):
+            return
+        account = self._account(profile_id)
+        account.count(group, -paid)
+        account.count(wanted_group, paid)
+        if worth != paid:
+            points = cut(account.total, worth - paid)
+            reason = GONE_REASON if rule is None else rule.reason(worth, paid)
+            self._log(account, points, reason, rule_id, rule and rule.name)
+            account.count(wanted_group, points)
+            paid += points
+        if paid:
+            account.fit[rule_id] = (paid, wanted_group)
+        else:
+            account.fit.pop(rule_id, None)
+
+    def _gone(self) -> Iterable[tuple[str, int]]:
+        """Yield (profile id, rule id) of what is being paid by fit rules that a published profile no longer has."""
+        for profile_id, profile in self._org.profiles.items():
+            parts = self._states.get(profile_id, NEW_PROFILE).parts
+            for rule_id in () if parts is None else parts.fit:
+                if rule_id not in profile.fit:
+                    yield profile_id, rule_id
+
+    def _score(self, profile_id: str, shown: Mapping[str, int]) -> int:
+        """Return what a profile shows now; ``shown`` holds those that have moved."""
+        if profile_id not in self._org.profiles:
+            return 0
+        return shown[profile_id] if profile_id in shown else self._states.get(profile_id, NEW_PROFILE).shown
+
+    def _shown(self) -> dict[str, int]:
+        """Return what those profiles show that got an award or show another score, formulas last."""
+        shown = {
+            profile_id: account.shown
+            for profile_id, account in self._open.items()
+            if account.awards or account.shown != account.state.shown
+        }
+        for profile in self._org.formulas:
+            operands = profile.operands or ()
+            known = self._all and any(one in self._states for one in (profile.id, *operands))
+            if known or any(operand in shown for operand in operands):
+                average = profile.average([self._score(operand, shown) for operand in operands])
+                if average != self._states.get(profile.id, NEW_PROFILE).shown:
+                    shown[profile.id] = average
+        return shown
+
+
+def pay_profiles(
+    core: Core, org: OrgRules, firing: Iterable[Paying], facts: Facts, occasion: Occasion, *, changed: bool
+) -> tuple[Core, list[Output]]:
+    """Return the core and the outputs after rules that fired and fit rules; ``changed`` tells whether facts have."""
+    accounts = Accounts(core, org)
+    accounts.pay_rules(firing)
+    accounts.fit(facts, every=changed)
+    return accounts.settle(occasion)
+
+
+def _by_ids(due: tuple[int, str, FitRule | None]) -> tuple[int, str]:
+    return due[:2]

@@ -1,0 +1,138 @@
+"""What one org has published, compiled: which rules pay which profiles, and what moves without an input.
+
+Laws: a rule belongs to one profile, that of its newest record: what a publish froze of a rule that has moved to another
+profile since then does not count, and of an id frozen twice the profile first in order has it; ``rules`` holds inactive
+rules and drafts too, for names and fire counts; what pays is in ``by_type`` and ``fit``.
+Source: S30-S36, D15, docs/decisions/0012.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from schemas.authored import DEFAULT_PROFILE, Profile, ProfileBody, PublishedProfile, Rule
+from stream_app.scoring.fit import FitRule
+from stream_app.scoring.inactivity import Silence
+from stream_app.scoring.pages import NO_PAGES, Pages
+from stream_app.scoring.profiles import ScoredProfile, in_order
+from stream_app.scoring.rules import RulesOfType, compile_types
+from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
+
+
+class Published(NamedTuple):
+    """What a publish froze, and the how many-th it was."""
+
+    version: int
+    body: PublishedProfile
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """What its score is made of, nothing unless it has a formula."""
+        return () if self.body.formula is None else tuple(self.body.formula.average)
+
+
+class ClockRules(msgspec.Struct, frozen=True):
+    """What acts by the clock in one org.
+
+    ``version`` is the rulebook version at which it last changed, 0 before there was anything; ``since`` tells since
+    when each silence is live (D10, D25), ``shortest_ms`` the shortest of their periods.
+    """
+
+    version: int = 0
+    silences: tuple[Silence, ...] = ()
+    since: Mapping[int, int] = {}
+    shortest_ms: int = 0
+
+
+_DEFAULT: Final = ScoredProfile(DEFAULT_PROFILE, ProfileBody())
+_DEFAULT_ONLY: Final = MappingProxyType({DEFAULT_PROFILE: _DEFAULT})
+
+
+class OrgRules(msgspec.Struct, frozen=True):
+    """One org; ``authored`` are its rule records, ``profile`` that of ``default``, ``published`` the other profiles.
+
+    ``plain`` tells that only ``default`` scores and shows its total; ``watches`` that some fit rule is asked by every
+    input, ``asked`` the profiles whose scores fit rules ask for; ``formulas`` come after what they are made of.
+    """
+
+    authored: Mapping[int, Rule] = {}
+    profile: Profile | None = None
+    published: Mapping[str, Published] = {}
+    rules: Mapping[int, Rule] = {}
+    by_type: Mapping[str, RulesOfType] = {}
+    thresholds: Thresholds = NO_THRESHOLDS
+    profiles: Mapping[str, ScoredProfile] = _DEFAULT_ONLY
+    formulas: tuple[ScoredProfile, ...] = ()
+    fit: tuple[FitRule, ...] = ()
+    asked: frozenset[str] = frozenset()
+    watches: bool = False
+    plain: bool = True
+    pages: Pages = NO_PAGES
+    clock: ClockRules = ClockRules()
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        """What decides, for each published profile, how the state of a contact is shown."""
+        return {
+            profile_id: (profile.shape, [one in self.profiles for one in sorted(profile.reads)])
+            for profile_id, profile in self.profiles.items()
+        }
+
+    def sweeps(self, before: "OrgRules") -> bool:
+        """Tell whether contacts without input may be shown something else than under an earlier version (D15)."""
+        if self is before:
+            return False
+        earlier = before.shapes
+        for profile_id, shape in self.shapes.items():
+            known = earlier.get(profile_id)
+            again = known is None and self.profiles[profile_id].publishes > 1
+            if again or shape != (known or _NEW_SHAPE):
+                return True
+        return False
+
+
+def compile_org(
+    authored: Mapping[int, Rule], profile: Profile | None, published: Mapping[str, Published], clock: ClockRules
+) -> OrgRules:
+    """Return an org from its records."""
+    of_profile = live_rules(authored, published)
+    scoring = [rule for rules in of_profile.values() for rule in rules]
+    default = ScoredProfile(DEFAULT_PROFILE, profile or ProfileBody(), of_profile[DEFAULT_PROFILE])
+    profiles = {DEFAULT_PROFILE: default} | {
+        profile_id: ScoredProfile(profile_id, one.body, of_profile[profile_id], one.version)
+        for profile_id, one in sorted(published.items())
+    }
+    fit = sorted((rule for one in profiles.values() for rule in one.fit.values()), key=_by_id)
+    live = [rule for rule in scoring if rule.active]
+    grouped = any(rule.group is not None for rule in live)
+    return OrgRules(
+        authored=authored, profile=profile, published=published, clock=clock, profiles=profiles,
+        rules=dict(sorted({**authored, **{rule.id: rule for rule in scoring}}.items())),
+        by_type=compile_types(live), pages=Pages(live), thresholds=default.thresholds, formulas=in_order(profiles),
+        fit=tuple(fit), asked=frozenset[str]().union(*(rule.scores for rule in fit)),
+        watches=any(rule.watchful for rule in fit), plain=not (published or fit or grouped or default.limited),
+    )  # fmt: skip
+
+
+def live_rules(authored: Mapping[int, Rule], published: Mapping[str, Published]) -> dict[str, list[Rule]]:
+    """Return the rules in force, inactive ones too, by profile, each id once."""
+    own: Iterable[Rule] = (rule for rule in authored.values() if rule.profile_id == DEFAULT_PROFILE)
+    live = {DEFAULT_PROFILE: list(own)}
+    taken = {rule.id for rule in live[DEFAULT_PROFILE]}
+    for profile_id, (_, body) in sorted(published.items()):
+        live[profile_id] = [
+            rule for rule in body.rules
+            if rule.id not in taken and authored.get(rule.id, rule).profile_id == profile_id
+        ]  # fmt: skip
+        taken.update(rule.id for rule in live[profile_id])
+    return live
+
+
+def _by_id(rule: FitRule) -> int:
+    return rule.id
+
+
+_NEW_SHAPE: Final = (_DEFAULT.shape, list[bool]())
+NO_RULES: Final = OrgRules()

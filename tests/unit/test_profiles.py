@@ -1,0 +1,298 @@
+"""Several profiles: published bodies, limits, groups, formulas, and the change of rules that moves what is shown."""
+
+from typing import Any
+
+import pytest
+
+from schemas.outputs import ConfigCause, ScoreChanged
+from stream_app.scoring.rulebook import ConfigRecord, fold
+from tests.scoring_kit import (
+    Fold,
+    command,
+    event,
+    profile_record,
+    published_record,
+    rule_record,
+    rulebook,
+    with_records,
+)  # fmt: skip
+
+OPEN: dict[str, Any] = {"eventType": "email_open", "points": 5}
+CLICK: dict[str, Any] = {"eventType": "email_click", "points": 10}
+MAX = 2**63 - 1
+UNPUBLISHED = ConfigRecord(
+    b"profile:1:fit",
+    b'{"id":"fit","orgId":"1","createdAt":"","updatedAt":"","status":"draft","version":1,"draft":{},"published":null}',
+    0,
+)
+DELETED = ConfigRecord(b"profile:1:fit", None, 0)
+
+
+def publish(profile_id: str, *rules: dict[str, Any], version: int = 1, **body: Any) -> ConfigRecord:
+    return published_record(0, profile_id, *rules, version=version, **body)
+
+
+def told(fold_: Fold) -> list[tuple[str, int, int, list[tuple[int, int]]]]:
+    return [(c.profile_id, c.previous_score, c.score, [(a.log_id, a.points) for a in c.awards]) for c in fold_.changes]
+
+
+# ---------------------------------------------------------------------------------------------- several profiles
+def test_s30_one_event_feeds_several_profiles_that_never_mix() -> None:
+    book = with_records(rulebook({"id": 2, **OPEN}), publish("fit", {"id": 1, **OPEN, "points": 3}))
+    fold_ = Fold(book)
+    fold_.put(event())
+    fold_.put(event())
+    assert told(fold_) == [
+        ("default", 0, 5, [(2, 5)]), ("fit", 0, 3, [(1, 3)]), ("default", 5, 10, [(4, 5)]), ("fit", 3, 6, [(3, 3)]),
+    ]  # fmt: skip
+    assert [(c.id, c.version) for c in fold_.changes][2:] == [("t-0-2/default", 2), ("t-0-2/fit", 2)]
+
+
+def test_s30_thresholds_are_of_their_profile() -> None:
+    fold_ = Fold(with_records(rulebook({"id": 1, **OPEN}, thresholds=[5]), publish("fit", {"id": 2, **OPEN})))
+    fold_.put(event())
+    crossed = [out.id for out in fold_.outputs if not isinstance(out, ScoreChanged)]
+    assert crossed == ["t-0-1/default/5/up"]
+
+
+def test_s31_drafts_do_not_score_and_use_no_caps() -> None:
+    rule = {"id": 1, "profileId": "fit", **OPEN, "maxPerContact": 1}
+    fold_ = Fold(rulebook(rule))
+    fold_.put(event())
+    assert fold_.book.rule_name("1", 1) == "Rule 1"
+    fold_.sweep(with_records(fold_.book, publish("fit", rule)))
+    fold_.put(event())
+    fold_.put(event())
+    assert (fold_.shown("fit"), fold_.capped) == (5, 1)
+
+
+def test_s31_an_edited_draft_rule_scores_as_it_was_published() -> None:
+    fold_ = Fold(with_records(rulebook(), publish("fit", {"id": 1, **OPEN})))
+    edited = rule_record(0, id=1, profileId="fit", **{**OPEN, "points": 50}, name="New name")
+    fold_.sweep(with_records(fold_.book, edited))
+    fold_.put(event())
+    assert (fold_.shown("fit"), fold_.book.rule_name("1", 1)) == (5, "Rule 1")
+    fold_.sweep(with_records(fold_.book, ConfigRecord(b"rule:1:1", None, 0)))
+    fold_.put(event())
+    assert fold_.shown("fit") == 10
+
+
+@pytest.mark.parametrize("end", [UNPUBLISHED, DELETED])
+def test_s31_unpublish_stops_scoring_and_keeps_scores(end: ConfigRecord) -> None:
+    fold_ = Fold(with_records(rulebook(), publish("fit", {"id": 1, **OPEN}, ceiling=3)))
+    fold_.put(event())
+    assert not fold_.sweep(with_records(fold_.book, end))
+    assert fold_.put(event()).outcome == "no_effect"
+    assert fold_.shown("fit") == 3
+    assert fold_.put(command("adjust", "c", amount=1, profile_id="fit")).outcome == "rejected"
+    assert fold_.sweep(with_records(fold_.book, publish("fit", {"id": 1, **OPEN}, version=2)))
+    assert told(fold_)[-1] == ("fit", 3, 5, [])
+
+
+def test_a_rule_that_moves_to_another_profile_pays_there_only() -> None:
+    fold_ = Fold(with_records(rulebook({"id": 1, **OPEN}), publish("fit", {"id": 1, **CLICK})))
+    fold_.put(event("email_open"))
+    fold_.put(event("email_click"))
+    assert told(fold_) == [("default", 0, 5, [(1, 5)])]
+    fold_.sweep(with_records(fold_.book, rule_record(0, id=1, profileId="fit", **OPEN)))
+    assert fold_.put(event("email_open")).outcome == "no_effect"
+    fold_.put(event("email_click"))
+    assert told(fold_)[-1] == ("fit", 0, 10, [(2, 10)])
+
+
+def test_an_id_that_two_publishes_froze_belongs_to_the_first_profile() -> None:
+    book = with_records(rulebook(), publish("b", {"id": 1, **OPEN}), publish("a", {"id": 1, **CLICK}))
+    fold_ = Fold(book)
+    assert fold_.put(event("email_open")).outcome == "no_effect"
+    fold_.put(event("email_click"))
+    assert told(fold_) == [("a", 0, 10, [(1, 10)])]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (publish("fit", {"id": 1, **OPEN}, formula={"average": ["default"]}), "a profile with a formula has no rules"),
+        (publish("fit", {"id": 1, **OPEN}, {"id": 1, **OPEN}), "rules must differ in id"),
+        (publish("fit", version=0), "the first publish is version 1"),
+        (publish("fit", floor=2, ceiling=1), "floor is above ceiling"),
+        (publish("fit", groups=[{"name": "a", "min": 2, "max": 1}]), "min is above max"),
+        (publish("fit", groups=[{"name": "a"}, {"name": "a"}]), "groups must differ in name"),
+        (publish("fit", formula={"average": ["a"]}, groups=[{"name": "a"}]), "so no groups"),
+        (publish("fit", formula={"average": ["a", "a"]}), "each profile is named once"),
+        (publish("fit", formula={"average": ["fit"]}), "leads back to its own profile"),
+        (publish("fit", formula={"average": ["twice"]}), "leads back to its own profile"),
+        (profile_record(0, formula={"average": ["fit"]}), "the default profile has rules"),
+        (publish("fit")._replace(key=b"profile:1:other"), "the key and the body disagree"),
+        (published_record(0, "default"), "Extra inputs"),
+    ],
+)
+def test_what_no_profile_can_be_leaves_the_published_body_in_force(record: ConfigRecord, reason: str) -> None:
+    first = with_records(
+        rulebook(), publish("fit", {"id": 1, **OPEN}), publish("once", formula={"average": ["default", "fit"]}),
+        publish("twice", formula={"average": ["once"]}),
+    )  # fmt: skip
+    folded = fold(first, [record._replace(offset=first.version)])
+    assert reason in folded.ignored[0].reason
+    fold_ = Fold(folded.rulebook)
+    fold_.put(event())
+    assert [c.profile_id for c in fold_.changes] == ["fit", "once", "twice"]
+
+
+# ---------------------------------------------------------------------------------------------- commands
+def test_s50_commands_name_their_profile_and_manual_rules_of_all_profiles_pay() -> None:
+    manual = {"eventType": "manual", "points": 1}
+    fold_ = Fold(with_records(rulebook({"id": 1, **manual}), publish("fit", {"id": 2, **manual})))
+    fold_.put(command("adjust", "c1", amount=7, profile_id="fit"))
+    assert told(fold_) == [("default", 0, 1, [(2, 1)]), ("fit", 0, 8, [(1, 7), (3, 1)])]
+    fold_.put(command("set", "c2", amount=5, profile_id="fit"))
+    assert (fold_.shown("default"), fold_.shown("fit")) == (1, 5)
+    fold_.put(command("reset", "c3"))
+    assert told(fold_)[-2:] == [("default", 1, 0, [(5, -1)]), ("fit", 5, 0, [(6, -5)])]
+
+
+def test_a_profile_with_a_formula_takes_no_points_by_command() -> None:
+    fold_ = Fold(with_records(rulebook(), publish("all", formula={"average": ["default"]})))
+    for kind in ("adjust", "set"):
+        decision = fold_.put(command(kind, "c", amount=1, profile_id="all"))
+        assert decision.rejected is not None
+        assert "made of others" in decision.rejected.message
+
+
+def test_d19_no_command_takes_a_profile_out_of_int64() -> None:
+    group = {"id": 1, **OPEN, "points": 100, "group": "g"}
+    fold_ = Fold(with_records(rulebook(group), profile_record(0, groups=[{"name": "g", "max": 10}])))
+    fold_.put(event())
+    assert fold_.put(command("set", "c1", amount=MAX)).outcome == "rejected"  # the raw sum would be 90 more
+    assert fold_.put(command("adjust", "c2", amount=MAX)).outcome == "rejected"
+    assert fold_.put(command("adjust", "c3", amount=MAX - 100)).outcome == "applied"
+    assert fold_.shown("default") == MAX - 90
+    assert fold_.put(command("reset", "c4")).outcome == "applied"
+    fold_.put(command("adjust", "c5", amount=-MAX - 1))
+    assert fold_.put(command("reset", "c6")).outcome == "rejected"
+
+
+def test_an_award_of_a_rule_is_cut_to_what_fits_in_its_profile() -> None:
+    fold_ = Fold(with_records(rulebook({"id": 1, **OPEN}), publish("fit", {"id": 2, **OPEN, "group": "g"})))
+    fold_.put(command("adjust", "c1", amount=MAX - 2, profile_id="fit"))
+    fold_.put(event())
+    assert told(fold_)[1:] == [("default", 0, 5, [(2, 5)]), ("fit", MAX - 2, MAX, [(3, 2)])]
+
+
+# ---------------------------------------------------------------------------------------------- limits and groups
+def test_s34_points_above_the_ceiling_are_kept_and_show_when_it_moves() -> None:
+    fold_ = Fold(with_records(rulebook({"id": 1, **CLICK}), profile_record(0, 15, floor=0, ceiling=15)))
+    for _ in range(3):
+        fold_.put(event("email_click"))
+    assert told(fold_)[1:] == [("default", 10, 15, [(2, 10)]), ("default", 15, 15, [(3, 10)])]
+    assert fold_.sweep(with_records(fold_.book, profile_record(0, 15, floor=0, ceiling=25)))
+    change = fold_.changes[-1]
+    assert (change.score, change.delta, change.awards, change.version) == (25, 10, [], 4)
+    assert (change.cause, change.id) == (ConfigCause(), f"config-{fold_.book.version}-1-42/default")
+    assert fold_.crossings == [(15, "up")]
+    fold_.put(command("adjust", "c", amount=-50))
+    assert fold_.score == 0
+
+
+def test_s34_groups_cap_their_sum_and_the_rest_adds_up() -> None:
+    rules = [{"id": 1, **CLICK, "points": 30, "group": "mail"}, {"id": 2, **OPEN, "points": 25}]
+    book = with_records(rulebook(*rules), profile_record(0, groups=[{"name": "mail", "max": 60}, {"name": "web"}]))
+    fold_ = Fold(book)
+    for kind in ("email_click", "email_click", "email_click", "email_open"):
+        fold_.put(event(kind))
+    assert fold_.scores == [30, 60, 60, 85]
+    fold_.put(command("set", "s", amount=50))
+    assert fold_.score == 50  # D8: what is set is what is shown
+    assert fold_.put(command("set", "again", amount=50)).outcome == "no_effect"
+    fold_.put(event("email_open"))
+    assert fold_.score == 75
+
+
+def test_s34_a_group_counts_what_was_paid_before_it_had_limits() -> None:
+    fold_ = Fold(rulebook({"id": 1, **CLICK, "group": "mail"}))
+    for _ in range(3):
+        fold_.put(event("email_click"))
+    assert fold_.sweep(with_records(fold_.book, profile_record(0, groups=[{"name": "mail", "min": 5, "max": 20}])))
+    assert fold_.score == 20
+    fold_.put(command("reset", "r"))
+    assert fold_.score == 5
+    assert not fold_.sweep(with_records(fold_.book, rule_record(0, id=1, **CLICK)))
+
+
+def test_a_profile_without_an_award_shows_0_whatever_its_floor() -> None:
+    fold_ = Fold(with_records(rulebook(), publish("fit", {"id": 1, **OPEN}, floor=10)))
+    fold_.put(command("tag", "t", tag="x"))
+    assert fold_.sweep(with_records(fold_.book, publish("fit", {"id": 1, **OPEN}, floor=20, version=2)))
+    assert fold_.changes == []
+    fold_.put(event())
+    assert told(fold_) == [("fit", 0, 20, [(1, 5)])]
+
+
+# ---------------------------------------------------------------------------------------------- formulas
+def test_s35_a_formula_is_the_average_rounded_half_up() -> None:
+    overall = publish("all", formula={"average": ["default", "fit"]}, thresholds=[80])
+    fold_ = Fold(with_records(rulebook(), publish("fit"), overall))
+    steps = [("default", 90, 45), ("fit", 60, 75), ("default", 100, 80), ("fit", -125, -12)]
+    for number, (profile_id, score, shown) in enumerate(steps):
+        fold_.put(command("set", f"c{number}", amount=score, profile_id=profile_id, fire_triggers=True))
+        assert fold_.shown("all") == shown
+    assert fold_.crossings == [(80, "up"), (80, "down")]
+    change = next(c for c in reversed(fold_.changes) if c.profile_id == "all")
+    assert (change.awards, change.version, change.id) == ([], 4, "t-0-4/all")
+    assert [c.profile_id for c in fold_.changes[-2:]] == ["all", "fit"]
+
+
+def test_s35_formulas_of_formulas_and_limits_of_their_own() -> None:
+    book = with_records(
+        rulebook({"id": 1, **CLICK}), publish("a", formula={"average": ["b"]}, ceiling=4),
+        publish("b", formula={"average": ["default", "missing"]}),
+    )  # fmt: skip
+    fold_ = Fold(book)
+    fold_.put(event("email_click"))
+    assert told(fold_) == [("a", 0, 4, []), ("b", 0, 5, []), ("default", 0, 10, [(1, 10)])]
+    fold_.put(event("email_click"))
+    assert [c.profile_id for c in fold_.changes[3:]] == ["b", "default"]  # a shows the same
+
+
+def test_d20_an_operand_that_is_unpublished_counts_0() -> None:
+    fold_ = Fold(with_records(rulebook(), publish("fit"), publish("all", formula={"average": ["fit"]})))
+    fold_.put(command("adjust", "c", amount=8, profile_id="fit"))
+    assert fold_.sweep(with_records(fold_.book, UNPUBLISHED))
+    assert told(fold_)[-1] == ("all", 8, 0, [])
+    assert fold_.sweep(with_records(fold_.book, publish("fit", version=2)))
+    assert told(fold_)[-1] == ("all", 0, 8, [])
+
+
+def test_d26_a_reset_resets_what_formulas_are_made_of() -> None:
+    fold_ = Fold(with_records(rulebook(), publish("all", formula={"average": ["default"]})))
+    fold_.put(command("adjust", "c", amount=8))
+    fold_.put(command("reset", "r"))
+    assert told(fold_)[-2:] == [("all", 8, 0, []), ("default", 8, 0, [(2, -8)])]
+
+
+# ---------------------------------------------------------------------------------------------- sweeps
+@pytest.mark.parametrize(
+    "record",
+    [
+        rule_record(0, id=2, **CLICK),
+        rule_record(0, id=1, **{**OPEN, "points": 50}),
+        ConfigRecord(b"rule:1:1", None, 0),
+        profile_record(0, 3, 50),
+        publish("new", {"id": 9, **OPEN}),
+        UNPUBLISHED,
+        ConfigRecord(b"segment:1:7", b"{}", 0),
+        rule_record(0, id=1, orgId="2", **OPEN),
+    ],
+)
+def test_d15_a_publish_that_moves_nothing_sweeps_nobody(record: ConfigRecord) -> None:
+    fold_ = Fold(with_records(rulebook({"id": 1, **OPEN}), publish("fit", {"id": 3, **OPEN}, ceiling=3)))
+    fold_.put(event())
+    assert not fold_.sweep(with_records(fold_.book, record))
+
+
+def test_d15_a_sweep_that_moves_nothing_leaves_the_contact_as_it_is() -> None:
+    fold_ = Fold(rulebook({"id": 1, **OPEN}))
+    fold_.put(event())
+    before, sent = fold_.contact, len(fold_.outputs)
+    assert fold_.sweep(with_records(fold_.book, profile_record(0, ceiling=100)))
+    assert fold_.contact is before
+    assert len(fold_.outputs) == sent
