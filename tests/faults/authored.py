@@ -36,6 +36,14 @@ RULES: tuple[dict[str, Any], ...] = (
         "items": {"webinar.kind": ["live", "replay"], "minutes": []}, "publishUp": "2026-01-01T00:00:00+01:00",
     },
     {"id": 13, "name": "Too late", "eventType": "page_visit", "points": 99, "publishDown": "2000-01-01T00:00:00Z"},
+    {
+        "id": 14, "name": "Back at the docs", "eventType": "page_visit", "points": 2, "maxPerContact": 9,
+        "page": {"url": "https://example.com/docs/*", "hits": 2, "returnsWithinSeconds": 20_000_000},
+    },
+    {
+        "id": 15, "name": "Read the docs", "eventType": "page_visit", "points": 8,
+        "page": {"url": "*/docs*", "timeSpentSeconds": 3000},
+    },
 )  # fmt: skip
 THRESHOLDS = [25, {"value": 50, "hysteresis": 10}, 100, -20]
 
@@ -59,6 +67,8 @@ def edited_records(number: int) -> Authored:
         RULES[8] | {"active": number % 3 == 0, "points": 3}, RULES[9] | {"name": f"Reads, edition {number}"},
         RULES[10] | {"points": 1 + number % 6}, RULES[11] | {"items": {"webinar.kind": ["live"] * (number % 2)}},
         RULES[12] | window,
+        RULES[13] | {"page": {"url": "*/docs/*", "hits": 1 + number % 3, "everyNth": number % 2 == 0}},
+        RULES[14] | {"active": number % 4 > 0},
     )  # fmt: skip
     org = ORGS[number % 2]
     made: Authored = [(f"rule:{org}:{rule['id']}".encode(), body(rule, org)) for rule in edits]

@@ -11,7 +11,19 @@ from typing import Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters
-from schemas.state import HAS_COMMANDS, HAS_FACTS, Core, Facts, Once, Parts, ProfileState
+from schemas.state import (
+    HAS_COMMANDS,
+    HAS_FACTS,
+    HAS_OPEN,
+    HAS_VISITS,
+    Core,
+    Facts,
+    Once,
+    Parts,
+    ProfileState,
+    RuleVisits,
+    Visits,
+)  # fmt: skip
 from tests.faults.authored import config_records
 from tests.faults.compare_ingest import ORIGIN, key_of
 from tests.faults.compare_outputs import kept_value
@@ -130,6 +142,17 @@ def parts_of(profile: dict[str, Any]) -> Parts | None:
     return Parts(profile["groups"], {rule: (paid[0], paid[1]) for rule, paid in profile["fit"].items()})
 
 
+def visits_of(visits: dict[str, Any]) -> tuple[bytes, int]:
+    """The visits section and its bits in the core."""
+    if not visits["rules"] and not visits["clicks"] and visits["open"] is None:
+        return b"", 0
+    rules = {rule: RuleVisits(v["hits"], tuple(v["times"]), v["spent"]) for rule, v in visits["rules"].items()}
+    opened = visits["open"] or {"at": 0, "rules": {}}
+    clicks = b"".join(bytes.fromhex(mark) for mark in visits["clicks"])
+    section = msgspec.msgpack.encode(Visits(1, rules, opened["at"], opened["rules"], clicks))
+    return section, HAS_VISITS | (HAS_OPEN if opened["rules"] else 0)
+
+
 def stored(contact: Contact | None) -> Sections:
     """The changelog records of a contact whose ids are whole."""
     if contact is None:
@@ -150,7 +173,8 @@ def sections_of(contact: Contact) -> Sections:
     if contact["tags"] or contact["attributes"] or contact["email"] is not None:
         facts = Facts(1, contact["email"], tuple(contact["tags"]), contact["attributes"])
         made[b"f"] = msgspec.msgpack.encode(facts)
-    has = (HAS_FACTS if made[b"f"] else 0) | (HAS_COMMANDS if made[b"k"] else 0)
+    made[b"v"], seen = visits_of(contact["visits"])
+    has = (HAS_FACTS if made[b"f"] else 0) | (HAS_COMMANDS if made[b"k"] else 0) | seen
     profiles = {
         name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]), parts_of(p))
         for name, p in contact["profiles"].items()

@@ -34,6 +34,9 @@ EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("custom_event", {"event.name": "completed_onboarding", "step": "3"}),
     ("email_complaint", {}),
     ("page_visit", {"tags": ["docs", "help"]}),
+    *[("page_visit", {"url": f"https://example.com/docs/{page}"}) for page in ("a", "b")],
+    ("page_visit", {"url": "https://example.com/docs", "dwellSeconds": 1200}),
+    *[(kind, {"url": "https://example.com/docs/c", "clickId": "c1"}) for kind in ("email_click", "page_visit")],
     ("webinar_seen", {"minutes": 12}),
     *[("webinar_seen", {"webinar": {"id": n, "kind": kind}}) for n, kind in ((1, "live"), (2, "replay"), (3, "none"))],
 )

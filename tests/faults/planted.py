@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal
-from schemas.state import Once
+from schemas.state import Core, Once
 from tests.faults.compare_ingest import ORIGIN
 from tests.faults.logs import WEB, Entry, Logs
 
@@ -81,8 +81,13 @@ def lose_crossing(logs: Logs) -> None:
 
 
 def write_stale_core(logs: Logs) -> None:
-    log, i = middle(logs, logs.changelog, lambda e: e.key == b"1:2\x00c")
-    log.append(log[i])
+    """An earlier core that speaks of the same sections as the newest."""
+    log = logs.of(logs.changelog, 0)
+    cores = [(e, msgspec.msgpack.decode(e.value, type=Core)) for e in log if e.key == b"1:2\x00c" and e.value]
+    newest = cores[-1][1]
+    log.append(
+        next(e for e, core in cores[-2::-1] if core != newest and (core.has, core.once) == (newest.has, newest.once))
+    )
 
 
 def write_stale_partition_record(logs: Logs) -> None:
