@@ -87,7 +87,7 @@ class Accounts:
     def __init__(self, core: Core, org: OrgRules) -> None:
         self._core = core
         self._log_id = core.log_id
-        self._paid: list[int] = []
+        self._paid: list[Award] = []
         self._states = core.profiles
         self._org = org
         self._open: dict[str, _Account] = {}
@@ -102,9 +102,8 @@ class Accounts:
         for rule in firing:
             account = self._account(rule.profile_id)
             points = cut(account.total, rule.points)
-            self._log(account, points, rule.reason, rule.id, rule.name)
+            self._paid.append(self._log(account, points, rule.reason, rule.id, rule.name))
             account.count(rule.group, points)
-            self._paid.append(rule.id)
 
     def unclamped(self, profile_id: str) -> int:
         """Return what a profile would show without floor and ceiling (D8)."""
@@ -180,10 +179,12 @@ class Accounts:
 
     def _log(
         self, account: _Account, points: int, reason: str, rule_id: int | None = None, name: str | None = None
-    ) -> None:
+    ) -> Award:
         self._log_id += 1
-        account.awards.append(Award(self._log_id, rule_id, name, points, reason))
+        award = Award(self._log_id, rule_id, name, points, reason)
+        account.awards.append(award)
         account.total += points
+        return award
 
     def _fit(self, rule_id: int, profile_id: str, rule: FitRule | None, worth: int) -> None:
         """Let one fit rule pay the difference between what it is worth and what it is paying."""

@@ -63,14 +63,14 @@ def pay(
     if not SURE_MIN <= total <= SURE_MAX:
         awards, total = _cut_all(state.total, awards)
     state, outputs = post(state, DEFAULT_PROFILE, org.thresholds, awards, total, total, occasion)
-    fires = fires_after(core.fires, [award.rule_id for award in awards], org)
-    return {**core.profiles, DEFAULT_PROFILE: state}, fires, outputs
+    return {**core.profiles, DEFAULT_PROFILE: state}, fires_after(core.fires, awards, org), outputs
 
 
-def fires_after(before: dict[int, int], paid: Iterable[int | None], org: OrgRules) -> dict[int, int]:
-    """Return the fire counts after rules were paid (S12)."""
+def fires_after(before: dict[int, int], awards: Iterable[Award], org: OrgRules) -> dict[int, int]:
+    """Return the fire counts after awards of rules that fired (S12)."""
     fires = before.copy()
-    for rule_id in paid:
+    for award in awards:
+        rule_id = award.rule_id
         if rule_id is not None:
             fires[rule_id] = fires.get(rule_id, 0) + 1
     if len(fires) > len(org.rules):  # some are of deleted rules
