@@ -5,6 +5,7 @@ The loader's records are the load, so what the oracle is tested with is what a c
 """
 
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -104,17 +105,24 @@ class HonestEngine:
         return self.reference.apply(record, self.version)
 
     def run_batch(self, partition: int, seq: int, batch: list[Record]) -> None:
+        def applied() -> None:
+            for record in batch:
+                if self.apply(record) == "dead_letter":
+                    self.dead_letter(partition, record)
+
+        span = InputRange(batch[0].topic, batch[0].offset, batch[-1].offset + 1)
+        journal = BatchJournal(seq, "records", STORE_ID, self.version, NOW_MS, [span])
+        self.commit(partition, journal, {record.key or b"" for record in batch}, applied)
+
+    def commit(self, partition: int, journal: BatchJournal, keys: set[bytes], work: Callable[[], None]) -> None:
+        """Write what some work on these contacts has done, in the order of a transaction."""
         sent = {name: len(self.reference.outputs[name]) for name in OUTPUTS}
-        before = {r.key or b"": stored(self.reference.contacts.get(r.key or b"")) for r in batch}
-        for record in batch:
-            if self.apply(record) == "dead_letter":
-                self.dead_letter(partition, record)
+        before = {key: stored(self.reference.contacts.get(key)) for key in sorted(keys)}
+        work()
         for name in OUTPUTS:
             for key, body in self.reference.outputs[name][sent[name] :]:
                 value = None if body is None else json.dumps(body, separators=(",", ":")).encode()
                 self.append((f"leadstream.{name}", partition), key, value)
-        span = InputRange(batch[0].topic, batch[0].offset, batch[-1].offset + 1)
-        journal = BatchJournal(seq, "records", STORE_ID, self.version, NOW_MS, [span])
         self.append(("leadstream.journal", partition), str(partition).encode(), msgspec.json.encode(journal))
         for key, old in before.items():
             new = stored(self.reference.contacts.get(key))

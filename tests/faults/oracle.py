@@ -10,16 +10,16 @@ from collections import Counter
 
 import msgspec
 
-from schemas.journal import BatchJournal
+from schemas.journal import BatchJournal, Sweep
 from tests.faults.compare_ingest import compare_ingest
 from tests.faults.compare_outputs import compare_dead_letters, compare_ledger, compare_outputs
 from tests.faults.compare_state import compare_accounting, compare_state
 from tests.faults.logs import SOURCE_ROLES, Logs, read_logs
 from tests.faults.reference import Reference
-from tests.faults.reference_codec import Record
+from tests.faults.reference_codec import Record, murmur2
 from tests.faults.verdict import Verdict
 
-Ordered = list[tuple[Record, int]]
+Ordered = list[tuple[Record | BatchJournal, int]]
 
 
 class Standing:
@@ -45,9 +45,13 @@ def check(logs: Logs) -> Verdict:
     standings: dict[int, Standing] = {}
     for partition in range(logs.partitions):
         ordered, standings[partition] = order_inputs(logs, partition, verdict)
-        for record, version in ordered:
-            reference.apply(record, version)
-            verdict.totals["inputs"] += 1
+        for step, version in ordered:
+            if isinstance(step, BatchJournal):
+                reference.sweep(swept(reference, logs, partition, step), version, step.clock)
+                verdict.totals["sweeps"] += 1
+            else:
+                reference.apply(step, version)
+                verdict.totals["inputs"] += 1
     for counts in reference.counts.values():
         verdict.totals.update(counts)
     compare_outputs(logs, reference, verdict)
@@ -59,11 +63,13 @@ def check(logs: Logs) -> Verdict:
 
 
 def order_inputs(logs: Logs, partition: int, verdict: Verdict) -> tuple[Ordered, Standing]:
-    """Return the inputs of a partition in journal order with their rulebook version, and where that leads."""
+    """Return inputs and sweeps of a partition in journal order with their rulebook version, and where that leads."""
     standing = Standing()
     records = {logs.topic(name): {r.offset: r for r in logs.inputs(name, partition)} for name in SOURCE_ROLES}
     ordered: Ordered = []
     for entry in journal_in_order(logs, partition, verdict, standing):
+        if entry.sweep is not None:
+            ordered.append((entry, entry.rulebook_version))
         for span in entry.inputs:
             found = take(logs, (span.topic, partition), (span.from_, span.to), records, standing, verdict)
             if entry.kind == "skip":
@@ -78,6 +84,14 @@ def order_inputs(logs: Logs, partition: int, verdict: Verdict) -> tuple[Ordered,
         for offset in sorted(left):
             verdict.add("lost", "input", f"{topic}-{partition}-{offset}", "is in no journal record")
     return ordered, standing
+
+
+def swept(reference: Reference, logs: Logs, partition: int, entry: BatchJournal) -> list[bytes]:
+    """The contacts that one part of a sweep looked at: by the keys of their cores, to the last one when it is done."""
+    part = entry.sweep or Sweep(0, "", "")
+    after, last = bytes.fromhex(part.from_key), bytes.fromhex(part.to_key)
+    names = {key: key + b"\x00c" for key in reference.contacts if murmur2(key) % logs.partitions == partition}
+    return [key for key, name in names.items() if name > after and (part.done or name <= last)]
 
 
 def journal_in_order(logs: Logs, partition: int, verdict: Verdict, standing: Standing) -> list[BatchJournal]:
