@@ -203,7 +203,7 @@ BODIES: Final = (
     *bad_fields("POST", RULES, {one_of(NEW_RULE, change): told for change, told in WRONG_IN_RULE.items()}),
     *bad_fields("PUT", RULE, {f"{{{change}}}": told for change, told in WRONG_IN_RULE.items()}),
     *bad_fields("PUT", DEFAULT, WRONG_IN_PROFILE), *bad_fields("POST", "keys", NO_KEY, key="root"),
-    *bad_fields("POST", RULES, {"[]": "", "null": "", "{}": ("/name", "/eventType", "/points")}),
+    *bad_fields("POST", RULES, {"[]": "", "null": "", "{}": ("/name", "/points", "/eventType")}),
     *(Bad(method, path, 400, "too_deep", body=f'{{"x": {DEEP}}}'.encode()) for method, path in GOOD),
     Bad("PUT", ATTRIBUTES, 400, "invalid_event", ("/attributes",), b'{"attributes": {"n": 1e400}}'),
     Bad("PUT", ATTRIBUTES, 413, "too_large", ("/attributes",), f'{{"attributes": {{"x": {text(300_000)}}}}}'.encode()),
