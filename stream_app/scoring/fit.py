@@ -5,6 +5,7 @@ count does not move.
 """
 
 from schemas.authored import Rule
+from schemas.conditions import Condition
 from stream_app.scoring.conditions import Known, asks_at_every_input, compile_condition, scores_asked
 
 
@@ -17,17 +18,15 @@ class FitRule:
 
     __slots__ = ("_holds", "_points", "group", "id", "name", "profile_id", "scores", "watchful")
 
-    def __init__(self, rule: Rule) -> None:
-        if rule.attribute is None:
-            raise ValueError(f"rule {rule.id} is no fit rule")
+    def __init__(self, rule: Rule, condition: Condition) -> None:
         self.id = rule.id
         self.name = rule.name
         self.profile_id = rule.profile_id
         self.group = rule.group
-        self.watchful = asks_at_every_input(rule.attribute)
-        self.scores = scores_asked(rule.attribute)
+        self.watchful = asks_at_every_input(condition)
+        self.scores = scores_asked(condition)
         self._points = rule.points
-        self._holds = compile_condition(rule.attribute)
+        self._holds = compile_condition(condition)
 
     def worth(self, known: Known) -> int:
         """Return the points that it pays of what is known: all or 0."""

@@ -43,10 +43,10 @@ class ScoredProfile:
             for group in body.groups
         )
         self.limited = bool(self._groups) or body.floor is not None or body.ceiling is not None
-        fitting = sorted((rule for rule in rules if rule.active and rule.attribute is not None), key=_by_id)
-        self.fit = {rule.id: FitRule(rule) for rule in fitting}
+        active = sorted((rule for rule in rules if rule.active), key=_by_id)
+        self.fit = {rule.id: FitRule(rule, rule.attribute) for rule in active if rule.attribute is not None}
         self.reads = frozenset(self.operands or ()).union(*(rule.scores for rule in self.fit.values()))
-        self.shape: Any = (self._floor, self._ceiling, frozenset(self._groups), self.operands, _shapes(fitting))
+        self.shape: Any = (self._floor, self._ceiling, frozenset(self._groups), self.operands, _shapes(active))
 
     def unclamped(self, total: int, groups: Groups) -> int:
         """Return what would be shown without floor and ceiling."""
@@ -103,7 +103,8 @@ def _by_id(rule: Rule) -> int:
 
 
 def _shapes(rules: Iterable[Rule]) -> tuple[Any, ...]:
-    return tuple((rule.id, rule.points, rule.group, repr(rule.attribute)) for rule in rules)
+    fitting = (rule for rule in rules if rule.attribute is not None)
+    return tuple((rule.id, rule.points, rule.group, repr(rule.attribute)) for rule in fitting)
 
 
 def _thresholds(body: ProfileBody) -> Thresholds:

@@ -1,5 +1,6 @@
 """Several profiles: published bodies, limits, groups, formulas, and the change of rules that moves what is shown."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,10 @@ import pytest
 from schemas.outputs import ConfigCause, ScoreChanged
 from stream_app.scoring.rulebook import ConfigRecord, fold
 from tests.scoring_kit import (
+    CONTACTS,
+    SCORES,
+    Engine,
+    FakeRecord,
     Fold,
     command,
     event,
@@ -24,6 +29,9 @@ UNPUBLISHED = ConfigRecord(
     b"profile:1:fit",
     b'{"id":"fit","orgId":"1","createdAt":"","updatedAt":"","status":"draft","version":1,"draft":{},"published":null}',
     0,
+)
+FOREIGN = (published_record(0, "fit", {"id": 1, **OPEN}).value or b"").replace(
+    b'"profileId": "fit"', b'"profileId": "a"'
 )
 DELETED = ConfigRecord(b"profile:1:fit", None, 0)
 
@@ -124,6 +132,7 @@ def test_an_id_that_two_publishes_froze_belongs_to_the_first_profile() -> None:
         (profile_record(0, formula={"average": ["fit"]}), "the default profile has rules"),
         (publish("fit")._replace(key=b"profile:1:other"), "the key and the body disagree"),
         (published_record(0, "default"), "Extra inputs"),
+        (publish("fit", {"id": 1, **OPEN})._replace(value=FOREIGN), "a published rule is of its profile"),
     ],
 )
 def test_what_no_profile_can_be_leaves_the_published_body_in_force(record: ConfigRecord, reason: str) -> None:
@@ -296,3 +305,26 @@ def test_d15_a_sweep_that_moves_nothing_leaves_the_contact_as_it_is() -> None:
     assert fold_.sweep(with_records(fold_.book, profile_record(0, ceiling=100)))
     assert fold_.contact is before
     assert len(fold_.outputs) == sent
+
+
+def test_d15_a_sweep_goes_through_all_contacts_a_part_at_a_time_and_reads_their_facts() -> None:
+    german = {"type": "attribute", "field": "country", "op": "eq", "value": "DE"}
+    both = [{"id": 9, "points": 20, "attribute": german}, {"id": 10, "points": 3, "attribute": german}]
+    engine = Engine(rulebook(*both))
+    value = b'{"orgId":"1","contactId":"%s","attributes":{"country":"DE"}}'
+    names = [b"41", b"42", b"43"]
+    engine.run(CONTACTS, *(FakeRecord(n, value % name, b"1:" + name) for n, name in enumerate(names)))
+    changed = with_records(engine.book, rule_record(0, id=9, points=25, attribute=german))
+    swept = Engine(changed, state=engine.state, clock=7)
+    sent: list[tuple[bytes | None, Any]] = []
+    after: bytes | None = b""
+    while after is not None:
+        work = swept.handler.begin(swept.batch("sweep"), swept.state)
+        after = work.sweep(after, 2)
+        effects = work.finish()
+        swept.state.merge(effects)
+        sent += [(key, json.loads(out or b"")) for key, out, _ in effects.outputs.get(SCORES, ())]
+    assert [key for key, _ in sent] == [b"1:41", b"1:42", b"1:43"]
+    body = sent[1][1]
+    assert (body["id"], body["score"], body["cause"]) == ("config-4-1-42/default", 28, {"kind": "config"})
+    assert (body["occurredAt"], [row["points"] for row in body["awards"]]) == ("1970-01-01T00:00:00.007Z", [5])
