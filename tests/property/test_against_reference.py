@@ -51,11 +51,19 @@ class Play:
         self.reference.sweep(list(self.reference.contacts), self.engine.book.version, self.engine.clock)
 
     def looked_at(self, book: Rulebook) -> list[Any]:
-        """What the reference would tell if it looked at every contact under a rulebook, but for ids and version."""
+        """What the reference would move if it looked at every contact under a rulebook, but for ids and version.
+
+        Crossings follow from the moves and from thresholds, whose change alone moves nobody.
+        """
         shadow = deepcopy(self.reference)
         sent = {topic: len(outputs) for topic, outputs in shadow.outputs.items()}
         shadow.sweep(list(shadow.contacts), book.version, self.engine.clock)
-        bodies = [body for topic, outputs in shadow.outputs.items() for _, body in outputs[sent[topic] :] if body]
+        bodies = [
+            body
+            for topic, outputs in shadow.outputs.items()
+            for _, body in outputs[sent[topic] :]
+            if body and "delta" in body
+        ]
         return [body | {"id": "", "rulebookVersion": 0} for body in bodies]
 
     def batch(self, topic: str, records: list[FakeRecord]) -> None:
