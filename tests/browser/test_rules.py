@@ -125,7 +125,8 @@ async def test_a_rule_with_every_field_is_added(browser: Browser) -> None:
             },
             "items": {"sku": []}, "maxPerContact": 3, "oncePer": "messageId", "repeatable": True,
             "publishUp": "2026-01-15T07:30:00.000Z", "publishDown": "2026-07-15T06:30:59.000Z",
-            "category": "Mail", "description": "Two\nlines", "profileId": "default",
+            "category": "Mail", "description": "Two\nlines", "profileId": "default", "attribute": None, "group": None,
+            "inactivity": None, "page": None,
         }  # fmt: skip
         assert '"depth":12345678901234567,' in (world.config.records[-1].value or b"").decode().replace(" ", "")
 
