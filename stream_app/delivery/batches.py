@@ -6,6 +6,7 @@ Reads the sources; writes outputs, changelog, journal and offsets in one transac
 """
 
 import asyncio
+import time
 from typing import Final
 
 from schemas.journal import BatchJournal, InputRange, PartitionRecord, Sweep
@@ -15,6 +16,7 @@ from stream_app.delivery.errors import ChainBroken, HandlerFailed
 from stream_app.delivery.handler import Batch, BatchKind, Effects, Output, Work
 from stream_app.delivery.job import Job
 from stream_app.delivery.opening import Opened, now_ms
+from stream_app.delivery.pace import Pace
 from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import SourceReader
 from stream_app.delivery.status import DeliveryCounters
@@ -44,6 +46,7 @@ class Batches:
         self._counters = counters
         self._positions = dict(opened.record.sources)
         self._journal_key = b"%d" % partition
+        self._pace = Pace(job.max_batch_records)
         self._lock = asyncio.Lock()
 
     async def commit_first(self) -> None:
@@ -55,7 +58,7 @@ class Batches:
         # INVARIANT: one_batch_in_flight
         async with self._lock:
             self._reach("applying")
-            take = self._reader.take_now(self._job.max_batch_records)
+            take = self._reader.take_now(self._pace.size)
             worked = take is not None
             if take is not None:
                 await self._records(take)
@@ -133,17 +136,19 @@ class Batches:
 
     async def _feed(self, work: Work, batch: Batch, take: Take) -> tuple[int, int]:
         """Apply a take in slices with a breath between; return (records, newest timestamp)."""
-        fed = (0, 0)
+        fed, spent, begun = (0, 0), 0.0, time.monotonic()
         try:
             for so_far in steps.feed(work, take.topic, self._partition, take.records(), self._job.slice_records):
-                fed = so_far
+                fed, spent = so_far, spent + time.monotonic() - begun
                 await asyncio.sleep(0)
+                begun = time.monotonic()
         except HandlerFailed:
             again = self._job.handler.begin(batch, self._store)  # one by one, to name the record
             records = iter(await self._reader.read_again(take))
             for _ in steps.feed(again, take.topic, self._partition, records, 1):
                 await asyncio.sleep(0)
             raise
+        self._pace.note(take.topic, fed[0], spent)
         return fed
 
     def _finish(self, work: Work, until: int | None, count: int, where: str) -> Effects:

@@ -39,7 +39,7 @@ class Job:
     start: Literal["earliest", "latest"] = "earliest"
     clock_mode: ClockMode = "wall"
     max_batch_records: int = 4000
-    slice_records: int = 500
+    slice_records: int = 200
     tick_contacts: int = 500
     heartbeat_seconds: float = 1.5
     commit_limit_seconds: float = 15.0
