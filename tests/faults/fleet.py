@@ -23,7 +23,7 @@ from typing import Any, Final
 from tests.faults.deployment import Deployment
 from tests.faults.fleet_acts import ACTS, SCORE, Actor
 from tests.faults.fleet_books import BUSY_CONTACTS, ORGS, PAID_NAME, PAID_POINTS, PAID_TYPE, Books
-from tests.faults.fleet_client import Client, Tally
+from tests.faults.fleet_client import Client, Tally, Told
 from tests.faults.fleet_proof import prove
 from tests.faults.fleet_report import Plan, Report, quantiles, three
 from tests.faults.fleet_rules import RULES, edit_rules
@@ -36,6 +36,7 @@ from tests.faults.verdict import Verdict
 GENERATE: Final = (sys.executable, "-c", "from stream_app.operations.command_line import main; main()", "generate")
 SCOPES: Final = ("read", "write", "admin")
 CATCH_UP_SECONDS: Final = 300.0
+KEY_SECONDS: Final = 30.0
 ASKERS: Final = 3  # clients that measure while a backlog is read
 SCORED: Final[tuple[dict[str, Any], ...]] = (
     {"name": PAID_NAME, "eventType": PAID_TYPE, "points": PAID_POINTS},
@@ -95,23 +96,25 @@ class FleetCampaign:
         return Actor(self.books, self.client(number), self.keys, dice, self.halted)
 
     def prepare(self) -> None:
-        """Make keys of both orgs and their rules, through workers at random, and wait until each knows every key."""
+        """Make keys of both orgs, through workers at random, and with them, once every worker knows them, rules."""
         client = self.client(0)
         for org in ORGS:
             for scope in SCOPES:
                 told = client.ask("POST", "/keys", ROOT_KEY, {"orgId": org, "scope": scope})
-                if told is None:
-                    raise RuntimeError("no key could be made")
-                self.keys[org, scope] = told.data["key"]
-            for rule in SCORED:
-                client.ask("POST", RULES, self.keys[org, "admin"], rule, once=f"{org}-{rule['name']}".replace(" ", "-"))
-            profile = {"name": "Lead score", "thresholds": [50, 100, 200]}
-            client.ask("PUT", "/scoring/profiles/default", self.keys[org, "admin"], profile)
+                self.keys[org, scope] = made(told)["key"]
         for key in self.keys.values():
             for worker in range(len(client.ports)):
                 until(
-                    lambda w=worker, k=key: client.send(w, "GET", "/v1/accounting", k, None, None).status == 200, 30, ""
+                    lambda w=worker, k=key: client.send(w, "GET", "/v1/accounting", k, None, None).status == 200,
+                    KEY_SECONDS,
+                    "a key is known to every worker",
                 )
+        for org in ORGS:
+            key = self.keys[org, "admin"]
+            for number, rule in enumerate(SCORED):
+                made(client.ask("POST", RULES, key, rule, once=f"rule-{number}"))
+            profile = {"name": "Lead score", "thresholds": [50, 100, 200]}
+            made(client.ask("PUT", "/scoring/profiles/default", key, profile))
 
     def generate(self, events: int, seed: int, *more: str) -> subprocess.Popen[bytes]:
         """Start a load of events, and some commands, of both orgs."""
@@ -220,6 +223,13 @@ class FleetCampaign:
         """Add what the oracle found to what the clients have found."""
         self.report.verdict.findings += verdict.findings
         self.report.verdict.totals.update(verdict.totals)
+
+
+def made(told: Told | None) -> Any:
+    """Return the data of an answer without which there is no campaign."""
+    if told is None or not 200 <= told.status < 300:
+        raise RuntimeError(f"the campaign cannot be prepared: {told}")
+    return told.data
 
 
 def arguments(given: Iterable[str]) -> argparse.Namespace:
