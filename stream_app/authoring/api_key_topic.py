@@ -26,6 +26,7 @@ from aiokafka.errors import (  # pyright: ignore[reportMissingTypeStubs] untyped
 from stream_app.authoring.api_keys import ApiKey, KeyRing
 from stream_app.authoring.config_topic import Received, config_consumer
 from stream_app.delivery.aiokafka_seams import cut_off, stop_consumer
+from stream_app.delivery.tasks import ended
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
 AGAIN_SECONDS: Final = 0.5
@@ -129,9 +130,8 @@ class ApiKeyFollower:
     async def stop(self) -> None:
         """End following."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=AGAIN_SECONDS)  # aiokafka's stop may swallow a cancellation
+        if task is not None:
+            await ended(task, again_seconds=AGAIN_SECONDS)
 
     # INVARIANT: keys_are_unknown_before_the_topic_is_read_and_after_a_minute_without_kafka
     def ring(self) -> KeyRing | None:

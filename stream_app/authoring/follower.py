@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
 from stream_app.delivery.aiokafka_seams import stop_consumer
+from stream_app.delivery.tasks import ended
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
 from stream_app.settings import Settings
 
@@ -57,9 +58,8 @@ class ConfigFollower:
     async def stop(self) -> None:
         """End following; what was read stays readable."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=AGAIN_SECONDS)  # aiokafka's stop may swallow a cancellation
+        if task is not None:
+            await ended(task, again_seconds=AGAIN_SECONDS)
 
     def current(self) -> Rulebook:
         """Return the rulebook of the newest version read."""

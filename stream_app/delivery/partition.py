@@ -20,6 +20,7 @@ from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import SourceReader
 from stream_app.delivery.status import DeliveryCounters, PartitionPhase, PartitionStatus
 from stream_app.delivery.stores import Store
+from stream_app.delivery.tasks import ended
 from stream_app.delivery.transaction import TransactionalWriter
 
 log = logging.getLogger(__name__)
@@ -71,11 +72,8 @@ class Partition:
         self._reader.wake()
         await asyncio.wait([task], timeout=limit_seconds / 2 if self.phase == "running" else 0.1)
         cut = not task.done()
-        while not task.done():  # one cancel is not enough: aiokafka's start and stop swallow CancelledError
-            task.cancel()
-            await asyncio.wait([task], timeout=0.2)
-            if time() > ends:
-                self._leave(f"partition {self.number}: its task does not end")
+        if not await ended(task, ends):
+            self._leave(f"partition {self.number}: its task does not end")
         self._task = None
         self._reach("rebalancing")
         if cut or task.cancelled():

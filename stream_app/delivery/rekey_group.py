@@ -22,6 +22,7 @@ from stream_app.delivery.partition import LONGEST_DELAY_SECONDS, RETRIED
 from stream_app.delivery.partitions import PAUSE_LIMIT_SECONDS, leave
 from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyStatus
 from stream_app.delivery.rekey_partition import RekeyPartition
+from stream_app.delivery.tasks import ended
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +59,7 @@ class RekeyGroup(Service, ConsumerRebalanceListener):
         if task is None:
             return
         await asyncio.wait([task], timeout=PAUSE_LIMIT_SECONDS)
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0.2)
+        await ended(task)
 
     # ------------------------------------------------------------------ its task
     async def _stay(self) -> None:

@@ -25,6 +25,7 @@ from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import SourceReader
 from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyPhase, RekeyStatus
 from stream_app.delivery.rekey_offsets import Position, find_position
+from stream_app.delivery.tasks import ended
 from stream_app.delivery.transaction import acknowledged, send_records
 
 log = logging.getLogger(__name__)
@@ -59,16 +60,12 @@ class RekeyPartition:
     async def close(self, limit_seconds: float) -> None:
         """Finish the batch in flight, end the task, forget everything; a batch may take half of the limit."""
         self._stopping, task = True, self._task
-        time = asyncio.get_running_loop().time
-        ends = time() + limit_seconds
+        ends = asyncio.get_running_loop().time() + limit_seconds
         if task is not None:
             self._reader.wake()
             await asyncio.wait([task], timeout=limit_seconds / 2 if self.phase == "running" else 0.1)
-            while not task.done():  # one cancel is not enough: aiokafka's start and stop swallow CancelledError
-                task.cancel()
-                await asyncio.wait([task], timeout=0.2)
-                if time() > ends:
-                    self._leave(f"ingest of {self._name}: its task does not end")
+            if not await ended(task, ends):
+                self._leave(f"ingest of {self._name}: its task does not end")
         await self._forget()
 
     # ------------------------------------------------------------------ its task

@@ -27,6 +27,7 @@ from stream_app.delivery.aiokafka_seams import (
 )
 from stream_app.delivery.errors import ChainBroken
 from stream_app.delivery.status import PartitionStatus, PartitionsView
+from stream_app.delivery.tasks import ended
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.reading.score_log import Held, ScoreLog
 from stream_app.reading.score_log_store import LogBroken, Mark
@@ -68,9 +69,8 @@ class ScoreLogFollower:
     async def stop(self) -> None:
         """End following and close all logs."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=AGAIN_SECONDS)  # aiokafka's stop may swallow a cancellation
+        if task is not None:
+            await ended(task, again_seconds=AGAIN_SECONDS)
         for partition in list(self._log.held):
             await self._log.let_go(partition)
 
