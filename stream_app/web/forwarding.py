@@ -6,7 +6,6 @@ this worker is in force on it before the client hears of it.  Decision 0007.
 Reads Owners; asks Peers.
 """
 
-import asyncio
 from typing import Final, Protocol, assert_never
 
 from aiohttp import web
@@ -32,8 +31,8 @@ REPEATABLE: Final = frozenset({"PUT", "DELETE"})
 class RulebookReader(Protocol):
     """Reads ``config`` on this worker."""
 
-    async def wait_for(self, version: int, /) -> object:
-        """Return when a version is in force here."""
+    async def has_read(self, version: int, seconds: float, /) -> bool:
+        """Wait for a version for at most so long; tell whether it is in force here."""
         ...
 
 
@@ -82,21 +81,11 @@ class Forwarding:
             raise keys_differ(partition)
         request[REQUEST_ID] = answer.request_id or request[REQUEST_ID]
         status, headers = answer.status, dict(answer.headers)
-        if not await self._in_force(headers.get(RULEBOOK_VERSION, "")):
+        version = headers.get(RULEBOOK_VERSION, "")
+        if version.isdecimal() and not await self._rulebooks.has_read(int(version), self._rulebook_seconds):
             status = 202
             headers.setdefault("Location", request.path)
         return web.Response(status=status, headers=headers, body=answer.body)
-
-    async def _in_force(self, version: str) -> bool:
-        """Wait until this worker runs under a rulebook version, if one was named; tell whether it does."""
-        if not version.isdecimal():
-            return True
-        try:
-            async with asyncio.timeout(self._rulebook_seconds):
-                await self._rulebooks.wait_for(int(version))
-        except TimeoutError:
-            return False
-        return True
 
 
 def unknown(nobody: Unknown) -> Problem:

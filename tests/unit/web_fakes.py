@@ -241,9 +241,13 @@ class FakeRulebooks:
         self.version = 0
         self.moved = asyncio.Condition()
 
-    async def wait_for(self, version: int) -> None:
-        async with self.moved:
-            await self.moved.wait_for(lambda: self.version >= version)
+    async def has_read(self, version: int, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds), self.moved:
+                await self.moved.wait_for(lambda: self.version >= version)
+        except TimeoutError:
+            return False
+        return True
 
     async def read(self, version: int) -> None:
         async with self.moved:
