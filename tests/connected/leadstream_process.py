@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -141,3 +141,15 @@ def run(*arguments: str, settings: Mapping[str, object]) -> subprocess.Completed
     return subprocess.run(
         [LEADSTREAM, *arguments], env=environment(settings), capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def deployment(bootstrap: str, prefix: str, partitions: int, *commands: Sequence[str]) -> dict[str, object]:
+    """Settings of a deployment of its own, after its topics are applied and these commands are run."""
+    own: dict[str, object] = {
+        "BOOTSTRAP_SERVERS": bootstrap, "PREFIX": prefix, "APP_ID": prefix, "PARTITIONS": partitions,
+        "SESSION_TIMEOUT_SECONDS": 6,
+    }  # fmt: skip
+    for command in (["topics", "apply", "--yes"], *commands):
+        done = run(*command, settings=own)
+        assert done.returncode == 0, done.stderr
+    return own

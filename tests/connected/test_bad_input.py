@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Message, Producer
 
 from tests.conftest import Broker
-from tests.connected.leadstream_process import Leadstream, run
+from tests.connected.leadstream_process import Leadstream, deployment
 from tests.contract.bad_input import BAD, REFUSED, Bad, place
 from tests.contract.odd_input import ODD, Odd
 from tests.faults.clients import write_config
@@ -30,12 +30,7 @@ BY_WORKER = [record for record in [*BAD, *REFUSED] if record not in BY_BROKER]
 
 @pytest.fixture
 def settings(broker: Broker, scratch_prefix: str) -> dict[str, object]:
-    own: dict[str, object] = {
-        "BOOTSTRAP_SERVERS": broker.bootstrap, "PREFIX": scratch_prefix, "APP_ID": scratch_prefix,
-        "PARTITIONS": PARTITIONS, "SESSION_TIMEOUT_SECONDS": 6,
-    }  # fmt: skip
-    done = run("topics", "apply", "--yes", settings=own)
-    assert done.returncode == 0, done.stderr
+    own = deployment(broker.bootstrap, scratch_prefix, PARTITIONS)
     config = [(record.key, record.value) for record in (RULE, profile_record(1, 1))]
     write_config(broker.bootstrap, scratch_prefix, config)
     return own

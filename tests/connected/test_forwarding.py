@@ -17,7 +17,7 @@ from schemas.ids import contact_key
 from stream_app.operations import authoring_commands
 from stream_app.processing.placement import partition_of
 from tests.conftest import Broker
-from tests.connected.leadstream_process import KEY, Leadstream, run
+from tests.connected.leadstream_process import KEY, Leadstream, deployment, run
 
 RULES = Path(authoring_commands.__file__).with_name("demo_rules.yaml")
 PARTITIONS = 6
@@ -47,14 +47,7 @@ def request(worker: Leadstream, method: str, path: str, *, body: object = None, 
 @pytest.fixture
 def settings(broker: Broker, scratch_prefix: str) -> dict[str, object]:
     """Settings of a deployment of its own: topics applied, rules put."""
-    own: dict[str, object] = {
-        "BOOTSTRAP_SERVERS": broker.bootstrap, "PREFIX": scratch_prefix, "APP_ID": scratch_prefix,
-        "PARTITIONS": PARTITIONS, "SESSION_TIMEOUT_SECONDS": 6,
-    }  # fmt: skip
-    for command in (["topics", "apply", "--yes"], ["rules", "put", "--org", "1", str(RULES)]):
-        done = run(*command, settings=own)
-        assert done.returncode == 0, done.stderr
-    return own
+    return deployment(broker.bootstrap, scratch_prefix, PARTITIONS, ["rules", "put", "--org", "1", str(RULES)])
 
 
 def held(worker: Leadstream) -> set[int]:

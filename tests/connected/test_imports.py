@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from tests.conftest import Broker
-from tests.connected.leadstream_process import KEY, Leadstream, run
+from tests.connected.leadstream_process import KEY, Leadstream, deployment, run
 from tests.connected.rest_client import Rest
 from tests.faults.clients import make_consumer, write_config
 from tests.faults.logs import read_logs
@@ -29,12 +29,7 @@ BAD = b"5,a\x00b,\r\nfive,c,\r\n1\r\n"
 
 @pytest.fixture
 def settings(broker: Broker, scratch_prefix: str) -> dict[str, object]:
-    own: dict[str, object] = {
-        "BOOTSTRAP_SERVERS": broker.bootstrap, "PREFIX": scratch_prefix, "APP_ID": scratch_prefix,
-        "PARTITIONS": PARTITIONS, "SESSION_TIMEOUT_SECONDS": 6,
-    }  # fmt: skip
-    done = run("topics", "apply", "--yes", settings=own)
-    assert done.returncode == 0, done.stderr
+    own = deployment(broker.bootstrap, scratch_prefix, PARTITIONS)
     profile = profile_record(0, 100)
     write_config(broker.bootstrap, scratch_prefix, [(profile.key, profile.value)])
     return own

@@ -12,7 +12,7 @@ import pytest
 from stream_app.operations import authoring_commands
 from stream_app.operations.broker import EmbeddedKafka
 from tests.conftest import Broker
-from tests.connected.leadstream_process import LEADSTREAM, Leadstream, environment, run
+from tests.connected.leadstream_process import LEADSTREAM, Leadstream, deployment, environment, run
 
 RULES = Path(authoring_commands.__file__).with_name("demo_rules.yaml")
 PARTITIONS = 2
@@ -23,14 +23,7 @@ SCORE = "/v1/contacts/1/score?orgId=1"
 @pytest.fixture
 def settings(broker: Broker, scratch_prefix: str) -> dict[str, object]:
     """Settings of a deployment of its own: topics applied, rules put."""
-    own: dict[str, object] = {
-        "BOOTSTRAP_SERVERS": broker.bootstrap, "PREFIX": scratch_prefix, "APP_ID": scratch_prefix,
-        "PARTITIONS": PARTITIONS, "SESSION_TIMEOUT_SECONDS": 6,
-    }  # fmt: skip
-    for command in (["topics", "apply", "--yes"], ["rules", "put", "--org", "1", str(RULES)]):
-        done = run(*command, settings=own)
-        assert done.returncode == 0, done.stderr
-    return own
+    return deployment(broker.bootstrap, scratch_prefix, PARTITIONS, ["rules", "put", "--org", "1", str(RULES)])
 
 
 def send(settings: dict[str, object], events: int, seed: int = 1) -> None:

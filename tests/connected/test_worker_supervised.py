@@ -4,18 +4,13 @@ import signal
 from pathlib import Path
 
 from tests.conftest import Broker
-from tests.connected.leadstream_process import Leadstream, run
+from tests.connected.leadstream_process import Leadstream, deployment
 
 
 def test_a_supervised_worker_is_back_after_kill_9_and_stops_in_order(
     tmp_path: Path, broker: Broker, scratch_prefix: str
 ) -> None:
-    settings: dict[str, object] = {
-        "BOOTSTRAP_SERVERS": broker.bootstrap, "PREFIX": scratch_prefix, "APP_ID": scratch_prefix, "PARTITIONS": 1,
-        "SESSION_TIMEOUT_SECONDS": 6,
-    }  # fmt: skip
-    applied = run("topics", "apply", "--yes", settings=settings)
-    assert applied.returncode == 0, applied.stderr
+    settings = deployment(broker.bootstrap, scratch_prefix, 1)
     with Leadstream(tmp_path, "worker", "--supervise", "--json", **settings) as supervisor:
         assert "url" in supervisor.output.readline(), supervisor.log
         child = supervisor.family()[1]
