@@ -33,6 +33,7 @@ HARNESS: Final = "tests.faults.chaos"
 @click.option("--prefix", default="leadstream-chaos", show_default=True, help="Of topics that nobody uses.")
 @click.option("--other", type=click.Path(exists=True, path_type=Path), help="Checkout of another version.")
 @click.option("--reference-worker", "reference", is_flag=True, help="The reference on delivery, not the engine.")
+@click.option("--soak", is_flag=True, help="Spare worker 0, and tell the slopes of what it takes.")
 @click.option("--report", type=click.Path(path_type=Path), help="Append one JSON line a run.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page over all lines of the report.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Kept; default: a temporary one.")

@@ -13,6 +13,7 @@ from random import Random
 
 from tests.faults.deployment import Deployment, Options
 from tests.faults.fault_table import FAULTS
+from tests.faults.gauge import Gauge
 from tests.faults.injections import Field
 from tests.faults.loader import Load, Sender
 from tests.faults.logs import read_logs
@@ -26,6 +27,7 @@ PERIOD_SECONDS = 20.0
 CALM_SHARE = 0.25
 AT_ONCE_SHARE = 0.3
 EDIT_SECONDS = 5.0
+SOAK_EDIT_SECONDS = 60.0
 CATCH_UP_SECONDS = 300.0
 
 
@@ -50,18 +52,26 @@ class Campaign:
     def go(self) -> Run:
         """Start everything, inject under load, catch up, end the workers, ask the oracle."""
         meter: Meter | None = None
+        gauge: Gauge | None = None
         try:
             self.deployment.start()
             meter = Meter(self.deployment)
             field = self.field(meter)
+            if self.options.soak:
+                gauge = Gauge(self.deployment.workers[0])
+                gauge.start()
             for thread in (meter, field.sender, *([] if self.options.reference else [field.writers])):
                 thread.start()
             self.inject(field)
+            if gauge is not None:
+                gauge.halt()
+                self.run.taken = gauge.samples
             self.catch_up(field)
             self.run.verdict = self.judge(field)
         finally:
-            if meter is not None:
-                meter.halt()
+            for watching in (meter, gauge):
+                if watching is not None:
+                    watching.halt()
             self.deployment.close()
         return self.run
 
@@ -70,7 +80,7 @@ class Campaign:
         load = Load(asked.seed, None, int(time.time() * 1000))
         sender = Sender(deployment.bootstrap, options.prefix, load, asked.per_second, options.counts)
         if not options.reference:
-            sender.edit_seconds = EDIT_SECONDS
+            sender.edit_seconds = SOAK_EDIT_SECONDS if options.soak else EDIT_SECONDS
         writers = Writers(deployment.workers, asked.seed)
         dice = Random(asked.seed + 1)  # noqa: S311 - a repeatable plan
         return Field(deployment, meter, sender, writers, dice, short=asked.mix or asked.minutes < 2)

@@ -21,7 +21,7 @@ from tests.faults.report import Line, read_lines, table
 def main(  # one parameter an option
     *, minutes: float, seed: int, workers: int, fault: str, show: bool, membership: str, store: str, partitions: int,
     rate: float, session_seconds: int, bootstrap_servers: str | None, prefix: str, other: Path | None,
-    reference: bool, report: Path | None, html: Path | None, folder: Path | None,
+    reference: bool, soak: bool, report: Path | None, html: Path | None, folder: Path | None,
 ) -> int:  # fmt: skip
     """Run, print the table, return the exit code: 0 when all is exact."""
     if show:
@@ -33,7 +33,7 @@ def main(  # one parameter an option
     for static in kinds:
         options = Options(
             partitions, workers, static, store, prefix, session_seconds, bootstrap_servers,
-            other.resolve() if other else None, reference,
+            other.resolve() if other else None, reference, soak,
         )  # fmt: skip
         asked = Asked(chosen(fault, options), fault == "mix", minutes / len(kinds), seed, rate)
         lines.append(one_run(options, asked, folder, report))

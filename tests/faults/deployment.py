@@ -36,6 +36,7 @@ class Options:
     """``bootstrap``: a cluster that is there; None is an embedded broker.  ``other``: a checkout of another version.
 
     ``reference``: workers run the reference on delivery, which has neither HTTP writes, ingest nor edited rules.
+    ``soak`` spares worker 0 what would end it, so that what it takes can be followed over hours.
     """
 
     partitions: int = 4
@@ -47,6 +48,7 @@ class Options:
     bootstrap: str | None = None
     other: Path | None = None
     reference: bool = False
+    soak: bool = False
 
     @property
     def app_id(self) -> str:
@@ -74,6 +76,11 @@ class Deployment:
         self.environ = clean_environ()
         self.workers: list[Worker] = []
         self.made: list[str] = []
+
+    @property
+    def mortal(self) -> list[Worker]:
+        """Workers that may be ended."""
+        return self.workers[int(self.options.soak) :]
 
     @property
     def bootstrap(self) -> str:

@@ -51,6 +51,10 @@ def other_version(options: Options) -> str:
     return "" if options.other else "--other PATH must name a checkout of another version"
 
 
+def all_may_end(options: Options) -> str:
+    return "a soak spares worker 0" if options.soak else ""
+
+
 def engine(options: Options) -> str:
     return "" if not options.reference else "the reference has neither HTTP, ingest nor edited rules"
 
@@ -74,7 +78,7 @@ FAULTS: Mapping[str, Fault] = {
     "kill-restoring": Fault(KillOpening("kill-restoring", "restoring"), "kill", 20),
     "kill-rebalance": Fault(kill_rebalance, "kill", 30),
     "ingest-kill": Fault(ingest_kill, "kill", 15, engine),
-    "burst": Fault(burst, "worker", 20),
+    "burst": Fault(burst, "worker", 20, all_may_end),
     "term": Fault(term, "worker", 10),
     "zombie": Fault(zombie, "worker", 25),
     "join-leave": Fault(join_leave, "worker", 20),
@@ -90,7 +94,7 @@ FAULTS: Mapping[str, Fault] = {
     "poison-flood": Fault(poison_flood, "data", 75),
     "oversized": Fault(oversized, "data", 5),
     "rules-edited": Fault(rules_edited, "data", 10, engine),
-    "stuck-partition": Fault(stuck_partition, "data", 45),
+    "stuck-partition": Fault(stuck_partition, "data", 45, all_may_end),
     "partition-count": Fault(partition_count, "data", 8, engine),
     "rest-writes": Fault(rest_writes, "data", 20, engine),
 }

@@ -84,7 +84,7 @@ def term(field: Field) -> None:
 
 def zombie(field: Field) -> None:
     """Freeze a worker until the group has given its partitions away, then let it go on."""
-    worker = field.ready_worker()
+    worker = field.ready_worker(field.deployment.workers)
     worker.send(SIGSTOP)
     injection = field.struck("zombie", worker)
     try:

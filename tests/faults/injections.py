@@ -6,6 +6,7 @@ kill counts only when a phase was logged; what a fault saw that must not be is a
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from signal import SIGKILL
@@ -92,15 +93,15 @@ class Field:
         return made
 
     def any_worker(self) -> Worker:
-        return self.random.choice(self.deployment.workers)
+        return self.random.choice(self.deployment.mortal)
 
-    def ready_worker(self) -> Worker:
-        """A worker that is ready and holds partitions."""
+    def ready_worker(self, among: Sequence[Worker] = ()) -> Worker:
+        """A worker that is ready and holds partitions, of those that may be ended unless told otherwise."""
         chosen: list[Worker] = []
 
         def found() -> bool:
             self.restart_ended()
-            chosen[:] = [w for w in self.deployment.workers if w.phases.strip("i") and w.ready()]
+            chosen[:] = [w for w in among or self.deployment.mortal if w.phases.strip("i") and w.ready()]
             return bool(chosen)
 
         until(found, RECOVERY_SECONDS, "a worker that is ready", 0.1)

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 from tests.faults.deployment import Options
+from tests.faults.gauge import Taken, trends
 from tests.faults.harness import ROOT
 from tests.faults.injections import Injection
 from tests.faults.verdict import KINDS, Verdict
@@ -47,6 +48,7 @@ class Run:
     unacknowledged: int = 0
     catch_up_seconds: float = 0
     timeline: Sequence[tuple[float, int, int]] = ()
+    taken: Sequence[Taken] = ()
     verdict: Verdict = field(default_factory=Verdict)
 
     @classmethod
@@ -65,6 +67,7 @@ class Run:
             "exitCodes": self.exit_codes, "verdict": self.verdict.as_dict(),
             "injections": [asdict(i) | {"phase": i.phase} for i in self.injections if i.counts],
             "timeline": [[round(at, 1), done, lag] for at, done, lag in self.timeline[::step]],
+            "soak": [asdict(sample) for sample in self.taken[:: max(1, len(self.taken) // POINTS_SHOWN)]],
         }  # fmt: skip
 
     def append(self, file: Path) -> None:
@@ -144,4 +147,17 @@ def table(lines: Sequence[Line]) -> str:
     findings = [
         f"  seed {line['seed']}, {line['at']}: {text}" for line in lines for text in line["verdict"]["findings"]
     ]
-    return "\n".join([*text, *findings])
+    return "\n".join([*text, *soaked(lines), *findings])
+
+
+def soaked(lines: Iterable[Line]) -> list[str]:
+    """What the spared worker of each soak took, and how much that grew."""
+    told: list[str] = []
+    for line in lines:
+        samples = [Taken(**sample) for sample in line.get("soak", ())]
+        if found := trends(samples):
+            hours = (samples[-1].at - samples[0].at) / 3600
+            lives = len({sample.pid for sample in samples})
+            told += ["", f"soak of {hours:.2f} h, seed {line['seed']}, worker 0, {lives} process(es), after warm-up:"]
+            told += [f"  {trend.line()}" for trend in found]
+    return told
