@@ -78,11 +78,11 @@ class Gauge(threading.Thread):
 
 
 def disk_bytes(folder: Path) -> int:
-    """What the files of a folder take on disk; one that goes away meanwhile takes nothing."""
+    """The sizes of the files of a folder; one that goes away meanwhile takes nothing."""
     total = 0
     for file in folder.rglob("*"):
         with contextlib.suppress(FileNotFoundError):
-            total += file.lstat().st_blocks * 512
+            total += file.lstat().st_size
     return total
 
 
