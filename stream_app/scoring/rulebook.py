@@ -75,23 +75,41 @@ class _Draft:
     def __init__(self, org: OrgRules) -> None:
         self.authored, self.profile, self.published = dict(org.authored), org.profile, dict(org.published)
         self.clock, self.since = org.clock, dict(org.clock.since)
+        frozen = (rule for one in self.published.values() for rule in one.body.rules)
+        self.any_silence = any(rule.inactivity is not None for rule in (*self.authored.values(), *frozen))
+        self.silences = self._live_silences()
 
     def compiled(self) -> OrgRules:
         """Return the org, compiled."""
         return compile_org(self.authored, self.profile, self.published, self.clock)
 
-    def count_silence(self, before: Rule | None, after: Rule | None, version: int) -> None:
-        """Note a change of a live rule, None where there is none: since when it pays for silence (D25)."""
-        if after is not None and after.inactivity is not None:
-            self.since[after.id] = live_since(before, self.since.get(after.id, 0), after)
-        if before is not None and after is None:
-            self.since.pop(before.id, None)
-        if any(rule is not None and rule.inactivity is not None for rule in (before, after)):
-            live = live_rules(self.authored, self.published).values()
-            silences = compile_silences((rule for rules in live for rule in rules if rule.active), self.since)
-            if silences != self.clock.silences:
-                shortest = min((silence.period_ms for silence in silences), default=0)
-                self.clock = ClockRules(version, silences, dict(self.since), shortest)
+    def meet(self, rules: Iterable[Rule]) -> None:
+        """Note that a record brings rules."""
+        self.any_silence = self.any_silence or any(rule.inactivity is not None for rule in rules)
+
+    def count_silences(self, version: int, published: ProfileRecord | None = None) -> None:
+        """Note since when each rule in force pays for silence, after a record, perhaps of a publish (D25)."""
+        before, self.silences = self.silences, self._live_silences()
+        if before == self.silences:
+            return
+        for rule_id, rule in self.silences.items():
+            after = rule
+            if published is not None and rule.profile_id == published.id:
+                after = rule.model_copy(update={"updated_at": published.updated_at})
+            self.since[rule_id] = live_since(before.get(rule_id), self.since.get(rule_id, 0), after)
+        for rule_id in before.keys() - self.silences.keys():
+            del self.since[rule_id]
+        silences = compile_silences((rule for rule in self.silences.values() if rule.active), self.since)
+        if silences != self.clock.silences:
+            shortest = min((silence.period_ms for silence in silences), default=0)
+            self.clock = ClockRules(version, silences, dict(self.since), shortest)
+
+    def _live_silences(self) -> dict[int, Rule]:
+        """Return the rules in force that pay for silence; of a draft, and of an org without such rules, none."""
+        if not self.any_silence:
+            return {}
+        live = live_rules(self.authored, self.published).values()
+        return {rule.id: rule for rules in live for rule in rules if rule.inactivity is not None}
 
 
 def fold(rulebook: Rulebook, records: Iterable[ConfigRecord]) -> Folded:
@@ -128,7 +146,7 @@ def _take_rule(draft: _Draft, org_id: str, object_id: str, value: bytes | None, 
     if value is None:
         rule_id = int(object_id) if object_id.isdecimal() and len(object_id) < 20 else 0
         before = draft.authored.pop(rule_id, None)
-        draft.count_silence(before, None, version)
+        draft.count_silences(version)
         return None if before else "there is no such rule"
     try:
         rule = Rule.model_validate_json(value)
@@ -136,8 +154,9 @@ def _take_rule(draft: _Draft, org_id: str, object_id: str, value: bytes | None, 
         return _explain(error)
     if (rule.org_id, str(rule.id)) != (org_id, object_id):
         return "the key and the body disagree"
-    before, draft.authored[rule.id] = draft.authored.get(rule.id), rule
-    draft.count_silence(before, rule if rule.profile_id == DEFAULT_PROFILE else None, version)
+    draft.authored[rule.id] = rule
+    draft.meet([rule])
+    draft.count_silences(version)
     return None
 
 
@@ -172,12 +191,8 @@ def _publish(draft: _Draft, profile_id: str, record: ProfileRecord | None, versi
                 draft.published[profile_id] = earlier
             return "the formula leads back to its own profile"
         draft.published[profile_id] = now
-    before = {} if earlier is None else {rule.id: rule for rule in earlier.body.rules}
-    after = {} if record is None or body is None else {
-        rule.id: rule.model_copy(update={"updated_at": record.updated_at}) for rule in body.rules
-    }  # fmt: skip
-    for rule_id in sorted({*before, *after}):
-        draft.count_silence(before.get(rule_id), after.get(rule_id), version)
+    draft.meet([] if body is None else body.rules)
+    draft.count_silences(version, record)
     return None
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, fold
-from tests.scoring_kit import Fold, event, profile_record, rule_record, rulebook
+from tests.scoring_kit import Fold, event, profile_record, published_record, rule_record, rulebook, with_records
 
 OPEN = {"eventType": "email_open", "points": 1}
 
@@ -85,3 +85,18 @@ def test_d2_big_integers_of_filters_do_not_pass_through_float() -> None:
     assert json.loads(rule_record(0, **rule).value or b"")["eventFilter"]["n"] == 2**63 + 1
     assert big.put(event("email_open", n=2**63)).outcome == "no_effect"
     assert big.put(event("email_open", n=2**63 + 1)).outcome == "applied"
+
+
+def test_S31_a_draft_moves_no_silence_that_is_published() -> None:
+    silent = {"id": 1, "points": -1, "inactivity": {"days": 1}}
+    book = with_records(rulebook(), rule_record(0, **silent, profileId="fit"), published_record(0, "fit", silent))
+    live = book.org("1").clock
+    assert [silence.id for silence in live.silences] == [1]
+    deleted = rule_record(0, **silent)._replace(value=None)
+    for draft in (rule_record(0, **{**silent, "points": -2}, profileId="fit"), deleted):
+        book = with_records(book, draft)
+        assert book.org("1").clock == live
+    moved = with_records(book, rule_record(0, **silent))
+    assert [silence.profile_id for silence in moved.org("1").clock.silences] == ["default"]
+    kept = with_records(moved, published_record(0, "fit", version=2))
+    assert kept.org("1").clock == moved.org("1").clock
