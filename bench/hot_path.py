@@ -33,7 +33,7 @@ BATCH_BYTES: Final = 900_000
 STEPS: Final = (
     ("decode", None, "event"),
     ("load sections", "stream_app.processing.sections", "load"),
-    ("decide (with dedupe)", "stream_app.processing.work", "decide"),
+    ("decide (with dedupe)", "stream_app.processing.work", "decide_on_time"),
     ("dedupe", "stream_app.scoring.decide", "id_hash"),
     ("dedupe", "stream_app.scoring.decide", "seen"),
     ("dedupe", "stream_app.scoring.decide", "remember"),

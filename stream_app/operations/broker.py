@@ -209,7 +209,7 @@ def _jvm_flags(heap_mb: int) -> list[str]:
     flags += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
     flags += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX"]
     if heap_mb >= THROUGHPUT_HEAP_MB:
-        return [*flags, f"-Xms{heap_mb}m", "-XX:+UseG1GC"]
+        return [*flags, f"-Xms{heap_mb}m", "-XX:+UseParallelGC"]
     return [*flags, "-Xms64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
