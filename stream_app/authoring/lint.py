@@ -6,22 +6,21 @@ Source: contract sections 1 and 2, semantics S11-S14, S16, S17, S19, S21, D3.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Final, Generic, Literal, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 
 from schemas.authored import Authored, ProfileBody, RuleBody
-from schemas.events import KNOWN_TYPES, MANUAL
-from stream_app.authoring.page_warnings import page_warnings
+from stream_app.authoring.problems import Problem, pointer
+from stream_app.authoring.profile_warnings import profile_warnings
+from stream_app.authoring.rule_warnings import rule_warnings
 
 MAX_NESTING: Final = 128
 INT64: Final = range(-(2**63), 2**63)
 
 Body = TypeVar("Body", bound=Authored)
-Severity = Literal["error", "warning"]
 
 _CODES: Final[Mapping[str, str]] = {
     "missing": "required", "extra_forbidden": "unknown_field", "int_type": "not_an_integer",
@@ -38,16 +37,6 @@ _BRANCHES: Final = _INTEGER_BRANCHES | {"Threshold"}
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a body; ``pointer`` is an RFC 6901 JSON pointer into it."""
-
-    pointer: str
-    code: str
-    message: str
-    severity: Severity = "error"
-
-
-@dataclass(frozen=True, slots=True)
 class Linted(Generic[Body]):
     """A judged body: None when it has an error."""
 
@@ -58,17 +47,13 @@ class Linted(Generic[Body]):
 def lint_rule(value: object) -> Linted[RuleBody]:
     """Judge a rule's body, as decoded from JSON or YAML."""
     linted = _validate(RuleBody, value)
-    return linted if linted.body is None else Linted(linted.body, tuple(_rule_warnings(linted.body)))
+    return linted if linted.body is None else Linted(linted.body, tuple(rule_warnings(linted.body)))
 
 
 def lint_profile(value: object) -> Linted[ProfileBody]:
     """Judge a profile's body, as decoded from JSON or YAML."""
-    return _validate(ProfileBody, value)
-
-
-def pointer(*steps: str | int) -> str:
-    """Return the JSON pointer of a path of field names and indexes."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    linted = _validate(ProfileBody, value)
+    return linted if linted.body is None else Linted(linted.body, tuple(profile_warnings(linted.body)))
 
 
 def _validate(model: type[Body], value: object) -> Linted[Body]:
@@ -134,51 +119,3 @@ def _not_json(value: object, steps: tuple[str | int, ...], depth: int) -> Iterat
         yield Problem(pointer(*steps), "not_json", "half a surrogate pair is no text")
     elif value is not None and not isinstance(value, str | int | float):
         yield Problem(pointer(*steps), "not_json", f"{type(value).__name__} is not JSON: quote it")
-
-
-def _rule_warnings(rule: RuleBody) -> Iterator[Problem]:
-    known = {*KNOWN_TYPES, MANUAL}
-    if rule.event_type is not None and rule.event_type not in known:
-        near = get_close_matches(rule.event_type, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        yield _warning("eventType", "custom_type", f"{rule.event_type} is no known type, so a custom one{hint}")
-    if rule.points == 0:
-        yield _warning("points", "no_points", "0 points: logged, but the score stays")
-    if not rule.repeatable and (rule.max_per_contact or 0) > 1:
-        yield _warning("maxPerContact", "cap_unused", "a rule that is not repeatable pays once, whatever its cap (D3)")
-    yield from _filter_warnings(rule.event_filter)
-    for name, selected in (rule.items or {}).items():
-        yield from _star_warnings("items", name, selected)
-    if rule.page is not None:
-        for field, code, message in page_warnings(rule, rule.page):
-            yield _warning("page", code, message, *filter(None, [field]))
-    if rule.event_type == MANUAL:
-        yield from _manual_warnings(rule)
-
-
-def _filter_warnings(event_filter: Mapping[str, Any] | None) -> Iterator[Problem]:
-    if event_filter == {}:
-        yield _warning("eventFilter", "always_true", "an empty filter holds for every event of the type")
-    for name, wanted in (event_filter or {}).items():
-        choices = cast(list[object], wanted) if isinstance(wanted, list) else [cast(object, wanted)]
-        if not choices:
-            yield _warning("eventFilter", "never_true", "an empty list matches nothing", name)
-        yield from _star_warnings("eventFilter", name, choices)
-
-
-def _star_warnings(field: str, name: str, choices: Iterable[object]) -> Iterator[Problem]:
-    if any(isinstance(choice, str) and "*" in choice for choice in choices):
-        yield _warning(field, "literal_star", "* has no meaning here: texts compare exactly", name)
-
-
-def _manual_warnings(rule: RuleBody) -> Iterator[Problem]:
-    asked = {
-        "siteId": rule.site_id is not None, "eventFilter": bool(rule.event_filter),
-        "oncePer": rule.once_per is not None, "items": any((rule.items or {}).values()),
-    }  # fmt: skip
-    for field in (field for field, asks in asked.items() if asks):
-        yield _warning(field, "never_true", "a manual adjustment has no site and no properties: this rule never pays")
-
-
-def _warning(field: str, code: str, message: str, *inner: str) -> Problem:
-    return Problem(pointer(field, *inner), code, message, "warning")

@@ -1,0 +1,128 @@
+"""What can never or always hold in a condition tree (S36, S55, D27).
+
+Laws: nothing here is an error; what is told to be impossible is so: each subject's conditions are tried, with the
+predicates that score, on every value that could tell them apart, and where these cannot be listed nothing is said.
+Told is the smallest part that is odd, not what contains it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import inf
+from typing import Any, Final, Literal
+
+from schemas.authored import DEFAULT_PROFILE
+from schemas.conditions import COMPARISONS, Condition
+from schemas.state import SCHEMA_VERSION, Facts
+from stream_app.authoring.problems import Problem, Step, warning
+from stream_app.scoring.conditions import LEAD_SCORE, Known, compile_condition
+
+Sure = Literal["never", "always"]
+Verdict = Sure | None
+Subject = tuple[str, str]  # kind and name: of an attribute, or of the profile whose score is asked for
+
+_LISTED: Final = frozenset({"eq", "in"})  # leaves that name every value for which they hold
+_OPPOSITE: Final[Mapping[Verdict, Verdict]] = {"never": "always", "always": "never", None: None}
+_SPOILS: Final[Mapping[str, tuple[Sure, Sure]]] = {"AND": ("never", "always"), "OR": ("always", "never")}
+_TOLD: Final[Mapping[Sure, str]] = {
+    "never": "no contact meets all that is asked",
+    "always": "every contact meets some of what is asked",
+}
+
+
+def condition_warnings(condition: Condition, *place: Step) -> Iterator[Problem]:
+    """Yield what is odd about a tree that stands at a place of a body."""
+    yield from _judged(condition, place)[1]
+
+
+def _judged(node: Condition, place: tuple[Step, ...]) -> tuple[Verdict, list[Problem]]:
+    if node.conditions is None:
+        empty = node.op == "in" and not node.value
+        told = [warning("never_true", "an empty list holds for nobody", *place, "value")] if empty else []
+        return "never" if empty else None, told
+    told, verdicts = list[Problem](), list[Verdict]()
+    for index, inner in enumerate(node.conditions):
+        verdict, problems = _judged(inner, (*place, "conditions", index))
+        verdicts.append(verdict)
+        told += problems
+    if node.operator == "NOT":
+        return _OPPOSITE[verdicts[0]], told
+    # OR holds always exactly when AND over the opposites never holds.
+    spoils, suits = _SPOILS[node.operator or ""]
+    if spoils in verdicts or all(verdict == suits for verdict in verdicts):
+        return spoils if spoils in verdicts else suits, told
+    if (clash := _clash(node.conditions, negated=node.operator == "OR")) is None:
+        return None, told
+    return spoils, [*told, warning(f"{spoils}_true", f"{_TOLD[spoils]} of its {clash}", *place)]
+
+
+def _clash(conditions: Sequence[Condition], *, negated: bool) -> str | None:
+    """Return what is asked for in ways that exclude each other; ``negated``: of the opposites of the conditions."""
+    asked: dict[Subject, list[tuple[Condition, bool]]] = {}
+    for leaf, wanted in _leaves(conditions, not negated):
+        for subject in _subjects(leaf):
+            asked.setdefault(subject, []).append((leaf, wanted))
+    return next((f"{kind} {name}" for (kind, name), leaves in asked.items() if _excluded((kind, name), leaves)), None)
+
+
+def _leaves(conditions: Sequence[Condition], wanted: bool) -> Iterator[tuple[Condition, bool]]:
+    """Yield the leaves that must all hold, or with False must all not hold, whatever else is asked."""
+    for condition in conditions:
+        if condition.conditions is None:
+            yield condition, wanted
+        elif condition.operator == "NOT":
+            yield from _leaves(condition.conditions, not wanted)
+        elif condition.operator == ("AND" if wanted else "OR"):
+            yield from _leaves(condition.conditions, wanted)
+
+
+def _subjects(leaf: Condition) -> list[Subject]:
+    """Return whom a leaf asks; for tags each by its name, for a contact has many."""
+    if leaf.type == "tag":
+        return [("tag", leaf.value)] if leaf.op in ("eq", "neq", "contains") else []
+    if leaf.type == "score" or leaf.field == LEAD_SCORE:
+        return [("score", leaf.profile_id or DEFAULT_PROFILE)]
+    return [("attribute", leaf.field or "")]
+
+
+def _excluded(subject: Subject, leaves: Sequence[tuple[Condition, bool]]) -> bool:
+    """Tell whether nothing can be known of a subject for which its leaves hold or not, each as it is wanted."""
+    tests = [(compile_condition(leaf), wanted) for leaf, wanted in leaves]
+    possible = _possible(subject, leaves)
+    return possible is not None and not any(all(test(known) == wanted for test, wanted in tests) for known in possible)
+
+
+def _possible(subject: Subject, leaves: Sequence[tuple[Condition, bool]]) -> list[Known] | None:
+    """Return all there is to know of a subject, as far as it matters to its leaves; None where that has no end."""
+    kind, name = subject
+    if kind == "tag":
+        return [_known(tags=tags) for tags in ((), (name,))]
+    listed = [leaf for leaf, wanted in leaves if wanted and leaf.op in _LISTED]
+    if listed:
+        values: list[Any] = listed[0].value if listed[0].op == "in" else [listed[0].value]
+    elif all(leaf.op in COMPARISONS | _LISTED | {"neq", "exists"} for leaf, _ in leaves):
+        values = _telling([value for leaf, _ in leaves for value in _values(leaf)], whole=kind == "score")
+    else:
+        return None
+    if kind == "score":
+        return [_known(score=value) for value in values if type(value) is int]
+    return [_known(), *(_known(attributes={name: value}) for value in values)]
+
+
+def _values(leaf: Condition) -> list[Any]:
+    return leaf.value if leaf.op == "in" else [] if leaf.op == "exists" else [leaf.value]
+
+
+def _telling(values: Sequence[Any], *, whole: bool) -> list[Any]:
+    """Return values of each part into which these cut all there are: themselves, what lies between, what is beyond."""
+    numbers = sorted({value for value in values if isinstance(value, int | float) and not isinstance(value, bool)})
+    between = [] if whole else [(low + high) / 2 for low, high in pairwise(numbers)]
+    beside = [number + step for number in numbers or [0] for step in (-1, 0, 1)]
+    texts = [text for value in values if isinstance(value, str) for text in (value, value + "\0")]
+    return [*values, *beside, *between, -inf, inf, "", *texts, [], True, False, None]
+
+
+def _known(attributes: dict[str, Any] | None = None, tags: tuple[str, ...] = (), score: int = 0) -> Known:
+    def shown(_: str) -> int:
+        return score
+
+    return Known(Facts(SCHEMA_VERSION, None, tags, attributes or {}), shown)
