@@ -1,7 +1,8 @@
 """What is odd about a profile, alone, with its rules, and among the profiles of its org.
 
-Laws: nothing here is an error; what is told to be out of reach is so by rules, not by what people adjust and import.
-Source: S34-S36, S40, D7, D20.
+Laws: nothing here is an error; what is told to be out of reach is so by rules, not by what people adjust and import;
+times are in output form, so that they compare as texts.
+Source: S17, S34-S36, S40, D7, D17, D20.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -42,8 +43,11 @@ def rules_in_profile_warnings(body: ProfileBody, rules: Sequence[RuleBody]) -> I
             yield warning("out_of_reach", message, "thresholds", index)
 
 
-def rule_in_profile_warnings(rule: RuleBody, profile: ProfileBody) -> Iterator[Problem]:
-    """Yield what is odd about a rule, given the profile that it is of; places are those of the rule."""
+def rule_in_profile_warnings(rule: RuleBody, profile: ProfileBody, at: str) -> Iterator[Problem]:
+    """Yield what is odd about a rule, given the profile that it is of and the time; places are those of the rule."""
+    if rule.publish_down is not None and rule.publish_down < at:
+        message = "its window has closed: it pays only for what happened before that and is heard of late"
+        yield warning("window_over", message, "publishDown")
     if rule.group is not None and rule.group not in {group.name for group in profile.groups}:
         yield warning("no_limits", f"its profile declares no limits for the group {rule.group}", "group")
 

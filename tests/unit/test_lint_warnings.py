@@ -18,6 +18,7 @@ VISIT: dict[str, Any] = {"name": "Read", "eventType": "page_visit", "points": 5}
 FITS: dict[str, Any] = {"name": "Fits", "points": 40, "attribute": {"type": "tag", "op": "eq", "value": "vip"}}
 TAG: dict[str, Any] = {"name": "Tagged", "eventType": "tag_added", "points": 5}
 MARCH = {"publishUp": "2026-03-01T00:00:00Z", "publishDown": "2026-03-02T00:00:00Z"}
+AT = "2026-03-02T00:00:00.000Z"
 Told = list[tuple[str, str]]
 HIGH: Told = [("/thresholds/1", "out_of_reach")]
 
@@ -170,9 +171,17 @@ def test_s35_thresholds_of_a_formula_are_not_judged_by_rules() -> None:
 
 def test_s34_a_group_that_the_profile_does_not_declare_is_told() -> None:
     profile = ProfileBody.model_validate({"groups": [{"name": "mail", "max": 60}]})
-    assert places(rule_in_profile_warnings(rule(group="web"), profile)) == [("/group", "no_limits")]
-    assert places(rule_in_profile_warnings(rule(group="mail"), profile)) == []
-    assert places(rule_in_profile_warnings(rule(), profile)) == []
+    assert places(rule_in_profile_warnings(rule(group="web"), profile, AT)) == [("/group", "no_limits")]
+    assert places(rule_in_profile_warnings(rule(group="mail"), profile, AT)) == []
+    assert places(rule_in_profile_warnings(rule(), profile, AT)) == []
+
+
+def test_s17_a_window_that_has_closed_is_told() -> None:
+    spring = rule(**MARCH)
+    assert places(rule_in_profile_warnings(spring, ProfileBody(), "2026-03-02T00:00:00.001Z")) == [
+        ("/publishDown", "window_over")
+    ]
+    assert places(rule_in_profile_warnings(spring, ProfileBody(), AT)) == []
 
 
 def test_d20_an_operand_that_does_not_exist_is_told() -> None:
