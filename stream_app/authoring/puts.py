@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileBody, Rule, RuleBody
 from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog, Kind, decode_key
 from stream_app.authoring.lint import Linted, Problem, lint_profile, lint_rule, pointer
+from stream_app.authoring.put_warnings import put_warnings
 
 MAX_BODY_BYTES: Final = 262_144
 MAX_RULES_PER_ORG: Final = 500
@@ -58,6 +59,7 @@ def plan_put(kind: Kind, log: ConfigLog, org_id: str, items: Sequence[object], a
     if prune:
         putting.prune()
     putting.limit()
+    putting.problems += put_warnings(putting.put, log, at)
     return Plan(tuple(putting.changes.values()), tuple(putting.problems))
 
 
@@ -86,6 +88,7 @@ class _Putting:
     def __init__(self, kind: Kind, log: ConfigLog, org_id: str, at: str) -> None:
         self.changes: dict[AuthoredKey, Change] = {}
         self.problems: list[Problem] = []
+        self.put: dict[AuthoredKey, tuple[str, RuleBody | ProfileBody]] = {}
         self._kind: Kind = kind
         self._log, self._org_id, self._at = log, org_id, at
         self._live = log.objects(kind, org_id)
@@ -152,6 +155,7 @@ class _Putting:
 
     def _plan(self, index: int, key: AuthoredKey, body: RuleBody | ProfileBody) -> None:
         before = self._live.get(key.id)
+        self.put[key] = (pointer(index), body)
         value = _encode(_stored(key, body, before, self._at))
         if len(value) > MAX_BODY_BYTES:
             self.problems.append(Problem(pointer(index), "too_large", f"longer than {MAX_BODY_BYTES} bytes"))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.authored import ProfileBody, RuleBody
+from stream_app.authoring.config_log import ConfigLog, Kind
 from stream_app.authoring.lint import lint_profile, lint_rule
 from stream_app.authoring.problems import Problem
 from stream_app.authoring.profile_warnings import (
@@ -12,6 +13,8 @@ from stream_app.authoring.profile_warnings import (
     rule_in_profile_warnings,
     rules_in_profile_warnings,
 )
+from stream_app.authoring.puts import plan_put
+from stream_app.scoring.rulebook import ConfigRecord
 
 RULE: dict[str, Any] = {"name": "Opened", "eventType": "email_open", "points": 5}
 VISIT: dict[str, Any] = {"name": "Read", "eventType": "page_visit", "points": 5}
@@ -189,3 +192,37 @@ def test_d20_an_operand_that_does_not_exist_is_told() -> None:
     assert places(formula_warnings(body, {"default"})) == [("/formula/average/1", "unknown_profile")]
     assert places(formula_warnings(body, {"default", "fit"})) == []
     assert places(formula_warnings(ProfileBody(), set())) == []
+
+
+# -------------------------------------------------------------------------------------------- putting
+def log_of(kind: Kind, *items: dict[str, Any]) -> ConfigLog:
+    log = ConfigLog()
+    for offset, change in enumerate(plan_put(kind, log, "1", items, AT).written):
+        log.add(ConfigRecord(change.key.encode(), change.value, offset))
+    return log
+
+
+def test_s34_s40_putting_a_profile_judges_it_with_the_rules_that_are_there() -> None:
+    limits = {"id": "default", "groups": [{"name": "web", "max": 9}], "thresholds": [50]}
+    log = log_of("rule", RULE | {"group": "mail", "maxPerContact": 4})
+    plan = plan_put("profile", log, "1", [limits], AT)
+    assert places(plan.problems) == [("/0/groups/0", "unused"), ("/0/thresholds/0", "out_of_reach")]
+    assert not plan.refused and len(plan.written) == 1
+    log = log_of("rule", RULE | {"group": "web"}, RULE)
+    assert places(plan_put("profile", log, "1", [limits], AT).problems) == []
+
+
+def test_s34_s17_putting_rules_judges_each_with_its_profile_and_the_time() -> None:
+    log = log_of("profile", {"id": "default", "groups": [{"name": "mail", "max": 60}]})
+    rules = [RULE | {"group": "mail"}, RULE | {"group": "web"}, RULE | MARCH]
+    later = "2026-04-01T00:00:00.000Z"
+    assert places(plan_put("rule", log, "1", rules, later).problems) == [
+        ("/1/group", "no_limits"), ("/2/publishDown", "window_over"),
+    ]  # fmt: skip
+
+
+def test_d20_a_formula_is_judged_with_the_profiles_that_are_put_beside_it() -> None:
+    overall: dict[str, Any] = {"id": "overall", "formula": {"average": ["fit", "interest"]}}
+    plan = plan_put("profile", ConfigLog(), "1", [overall, {"id": "fit"}], AT)
+    told = [problem for problem in plan.problems if problem.code == "unknown_profile"]
+    assert places(told) == [("/0/formula/average/1", "unknown_profile")]
