@@ -1,7 +1,8 @@
 """What can never or always hold in a condition tree (S36, S55, D27).
 
 Laws: nothing here is an error; what is told to be impossible is so: each subject's conditions are tried, with the
-predicates that score, on every value that could tell them apart, and where these cannot be listed nothing is said.
+predicates that score, on every value that could tell them apart, and where these cannot be listed, or are too many,
+nothing is said.
 Told is the smallest part that is odd, not what contains it.
 """
 
@@ -20,6 +21,7 @@ Sure = Literal["never", "always"]
 Verdict = Sure | None
 Subject = tuple[str, str]  # kind and name: of an attribute, or of the profile whose score is asked for
 
+MAX_TRIED: Final = 100  # values of one subject: judging shall never keep a worker busy
 _LISTED: Final = frozenset({"eq", "in"})  # leaves that name every value for which they hold
 _OPPOSITE: Final[Mapping[Verdict, Verdict]] = {"never": "always", "always": "never", None: None}
 _SPOILS: Final[Mapping[str, tuple[Sure, Sure]]] = {"AND": ("never", "always"), "OR": ("always", "never")}
@@ -32,6 +34,11 @@ _TOLD: Final[Mapping[Sure, str]] = {
 def condition_warnings(condition: Condition, *place: Step) -> Iterator[Problem]:
     """Yield what is odd about a tree that stands at a place of a body."""
     yield from _judged(condition, place)[1]
+
+
+def holds_for_nobody(condition: Condition) -> bool:
+    """Tell whether a tree is known to hold for no contact; False is not a promise that somebody meets it."""
+    return _judged(condition, ())[0] == "never"
 
 
 def _judged(node: Condition, place: tuple[Step, ...]) -> tuple[Verdict, list[Problem]]:
@@ -96,6 +103,8 @@ def _possible(subject: Subject, leaves: Sequence[tuple[Condition, bool]]) -> lis
     kind, name = subject
     if kind == "tag":
         return [_known(tags=tags) for tags in ((), (name,))]
+    if sum(len(_values(leaf)) for leaf, _ in leaves) > MAX_TRIED:
+        return None
     listed = [leaf for leaf, wanted in leaves if wanted and leaf.op in _LISTED]
     if listed:
         values: list[Any] = listed[0].value if listed[0].op == "in" else [listed[0].value]

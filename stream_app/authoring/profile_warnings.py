@@ -8,6 +8,8 @@ Source: S17, S34-S36, S40, D7, D17, D20.
 from collections.abc import Collection, Iterator, Sequence
 
 from schemas.authored import ProfileBody, RuleBody, Threshold
+from schemas.conditions import Condition
+from stream_app.authoring.condition_warnings import holds_for_nobody
 from stream_app.authoring.problems import Problem, warning
 
 
@@ -50,6 +52,12 @@ def rule_in_profile_warnings(rule: RuleBody, profile: ProfileBody, at: str) -> I
         yield warning("window_over", message, "publishDown")
     if rule.group is not None and rule.group not in {group.name for group in profile.groups}:
         yield warning("no_limits", f"its profile declares no limits for the group {rule.group}", "group")
+    if rule.attribute is not None and not holds_for_nobody(rule.attribute):
+        limits = _limits(rule.profile_id, profile)  # beside them a tree may have more nodes than an author may write
+        within = Condition.model_construct(operator="AND", conditions=[rule.attribute, *limits])
+        if holds_for_nobody(within):
+            message = "floor and ceiling of its profile leave no score for which this holds"
+            yield warning("never_true", message, "attribute")
 
 
 def formula_warnings(body: ProfileBody, known: Collection[str]) -> Iterator[Problem]:
@@ -73,6 +81,14 @@ def _threshold_warnings(body: ProfileBody, index: int, threshold: int | Threshol
     elif body.floor is not None and low <= body.floor:
         message = f"no score falls below {low} again, for the floor is {body.floor}: this is crossed once, up"
         yield warning("once_only", message, "thresholds", index)
+
+
+def _limits(profile_id: str, profile: ProfileBody) -> Iterator[Condition]:
+    """Yield what is so of every score of a profile; a contact begins with 0, whatever the limits are (D7)."""
+    if profile.floor is not None:
+        yield Condition(type="score", profile_id=profile_id, op="gte", value=min(profile.floor, 0))
+    if profile.ceiling is not None:
+        yield Condition(type="score", profile_id=profile_id, op="lte", value=max(profile.ceiling, 0))
 
 
 def _most(body: ProfileBody, rules: Sequence[RuleBody]) -> int | None:

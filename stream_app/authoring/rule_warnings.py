@@ -19,6 +19,7 @@ from stream_app.scoring.page_rules import URL
 from stream_app.scoring.patterns import Pattern
 from stream_app.scoring.tags import valid_tag
 
+MAX_COMPARED: Final = 200  # values with each other: judging shall never keep a worker busy
 _TYPES: Final = frozenset({*KNOWN_TYPES, MANUAL})
 
 
@@ -69,7 +70,7 @@ def _values_once(rule: RuleBody) -> list[object] | None:
     url = None if rule.page is None else rule.page.url
     if rule.once_per == URL and url is not None and WILDCARD not in url:
         listed.append([url])
-    return min(map(_apart, listed), key=len, default=None)
+    return min((_apart(values) for values in listed if len(values) <= MAX_COMPARED), key=len, default=None)
 
 
 def _apart(values: Sequence[object]) -> list[object]:
@@ -97,7 +98,8 @@ def _item_warnings(rule: RuleBody) -> Iterator[Problem]:
     for name, selected in (rule.items or {}).items():
         yield from _star_warnings("items", name, selected)
         asked = _choices((rule.event_filter or {}).get(name, selected))
-        if selected and asked and not any(same(value, other) for value in selected for other in asked):
+        few = 0 < len(selected) <= MAX_COMPARED and 0 < len(asked) <= MAX_COMPARED
+        if few and not any(same(value, other) for value in selected for other in asked):
             message = f"eventFilter asks for other values of {name}: only an event that lists some of both pays"
             yield warning("disjoint", message, "items", name)
 

@@ -117,6 +117,11 @@ def test_the_smallest_part_is_told_by_its_place() -> None:
     ]  # fmt: skip
 
 
+def test_long_lists_are_not_tried_so_that_judging_ends_soon() -> None:
+    many = list(range(20_000))
+    assert told(tree("AND", attribute("in", many), attribute("in", [-1 - value for value in many]))) == []
+
+
 def test_the_sentence_names_what_is_asked_twice() -> None:
     (problem,) = condition_warnings(
         Condition.model_validate(tree("AND", attribute("eq", 1), attribute("eq", 2))), "attribute"

@@ -179,6 +179,36 @@ def test_s34_a_group_that_the_profile_does_not_declare_is_told() -> None:
     assert places(rule_in_profile_warnings(rule(), profile, AT)) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"type": "score", "op": "gt", "value": 100}, True),
+        ({"type": "score", "op": "gte", "value": 100}, False),
+        ({"type": "score", "op": "lt", "value": 0}, True),
+        ({"type": "score", "op": "lte", "value": 0}, False),  # a contact begins there, though the floor is higher
+        ({"type": "attribute", "field": "lead_score", "op": "eq", "value": 101}, True),
+        ({"type": "score", "op": "gt", "value": 100, "profileId": "other"}, False),
+    ],
+)
+def test_s34_s36_a_fit_rule_that_asks_for_a_score_beyond_the_limits_is_told(asked: dict[str, Any], found: bool) -> None:
+    profile = ProfileBody.model_validate({"floor": 10, "ceiling": 100})
+    fits = RuleBody.model_validate(FITS | {"attribute": asked})
+    assert places(rule_in_profile_warnings(fits, profile, AT)) == ([("/attribute", "never_true")] if found else [])
+
+
+def test_s36_the_largest_tree_is_judged_with_its_profile_too() -> None:
+    leaf = {"type": "score", "op": "lt", "value": 0}
+    fits = RuleBody.model_validate(FITS | {"attribute": {"operator": "AND", "conditions": [leaf] * 99}})
+    found = rule_in_profile_warnings(fits, ProfileBody.model_validate({"floor": 0}), AT)
+    assert places(found) == [("/attribute", "never_true")]
+
+
+def test_long_selections_are_not_compared_so_that_judging_ends_soon() -> None:
+    many = [str(value) for value in range(20_000)]
+    asked = {"items": {"form": many}, "eventFilter": {"form": ["x", *many]}, "oncePer": "form", "maxPerContact": 30_000}
+    assert of_rule(RULE | asked) == []
+
+
 def test_s17_a_window_that_has_closed_is_told() -> None:
     spring = rule(**MARCH)
     assert places(rule_in_profile_warnings(spring, ProfileBody(), "2026-03-02T00:00:00.001Z")) == [
