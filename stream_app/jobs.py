@@ -6,6 +6,7 @@ Laws: a live worker, a repair and a replay use the same ones.  Reads settings; s
 from functools import partial
 
 from stream_app.delivery import Handler, Job, Probe, Store
+from stream_app.delivery.aiokafka_seams import TopicPartition
 from stream_app.delivery.rekey import RekeyJob
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import MemoryStore
@@ -48,6 +49,7 @@ def ingest_job(settings: Settings, probe: Probe | None = None) -> RekeyJob:
         sources=tuple(spec.name for spec in topics.unkeyed),
         route=Rekeying(rekeyed, dead_letters, settings.partitions, settings.max_record_bytes),
         client=kafka_client_arguments(settings),
+        witness=TopicPartition(topics.config.name, 0),
         start=settings.start,
         max_batch_records=settings.max_batch_records,
         session_timeout_seconds=settings.session_timeout_seconds,

@@ -26,9 +26,9 @@ from stream_app.delivery.aiokafka_seams import (
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.job import Job
 from stream_app.delivery.stores import Checkpoint, MemoryStore, Store
+from stream_app.delivery.witness import GroupBehind, attested_offsets
 
 RESTORE_CHUNK = 2000
-SETTLE_TRIES = 10
 # Tombstones may be compacted away after delete.retention.ms (7 days): an older local store could miss an erase.
 STORE_MAX_AGE_MS = 3 * 24 * 3600 * 1000
 
@@ -51,9 +51,12 @@ def now_ms() -> int:
 
 
 async def open_partition(
-    job: Job, partition: int, store: Store, warn: Callable[[str], None], progress: Callable[[int], None]
+    job: Job, partition: int, store: Store, producer: Any, warn: Callable[[str], None], progress: Callable[[int], None]
 ) -> Opened:
-    """Bring the store to the changelog's end and return where to go on; PartitionStopped when it must not."""
+    """Bring the store to the changelog's end and return where to go on; PartitionStopped when it must not.
+
+    ``producer`` has fenced the partition.
+    """
     consumer = restore_consumer(job.client, job.name)
     try:
         await started(consumer)
@@ -70,7 +73,7 @@ async def open_partition(
             record = await _first_record(job, consumer, sources, store)
         else:
             record = _known_record(job, raw)
-            await _check_group(record, consumer, sources, warn)
+            await _check_group(job, record, consumer, producer, sources, warn)
         await _check_sources(consumer, sources, record)
         return Opened(record, restored, end, fresh=raw is None)
     finally:
@@ -195,14 +198,18 @@ async def _group_offsets(consumer: Any, sources: list[TopicPartition]) -> dict[s
 
 
 async def _check_group(
-    record: PartitionRecord, consumer: Any, sources: list[TopicPartition], warn: Callable[[str], None]
-) -> None:
+    job: Job, record: PartitionRecord, consumer: Any, producer: Any, sources: list[TopicPartition],
+    warn: Callable[[str], None],
+) -> None:  # fmt: skip
     committed = await _group_offsets(consumer, sources)
-    for _ in range(SETTLE_TRIES):  # the group coordinator may show a transaction a moment after its markers
-        if all(offset in (None, record.sources[topic]) for topic, offset in committed.items()):
-            break
-        await asyncio.sleep(0.2)
-        committed = await _group_offsets(consumer, sources)
+    if any(offset not in (None, record.sources[topic]) for topic, offset in committed.items()):
+        # the coordinator may show a transaction a moment after its markers, and after a restart what is long past
+        witness, asked = TopicPartition(job.journal, sources[0].partition), {topic: [p] for topic, p in sources}
+        try:
+            shown = await attested_offsets(producer, consumer, job.name, witness, asked)
+        except GroupBehind as behind:
+            return warn(f"{behind}: going on from the partition record")
+        committed = {source.topic: shown[source][0] if source in shown else None for source in sources}
     for topic, offset in committed.items():
         if offset is None:
             warn(f"the group's offset of {topic} is gone: going on from the partition record")

@@ -140,7 +140,7 @@ class Partition:
         await self._writer.fence()
         self._enter("restoring")
         store = self._store = job.store(self.number)
-        opened = await open_partition(job, self.number, store, self._warn, self._progress)
+        opened = await open_partition(job, self.number, store, self._writer.producer, self._warn, self._progress)
         await self._await_rulebook(opened.record)
         self._counters.restored += opened.restored_records
         batches = Batches(job, self.number, opened, store, self._writer, self._reader, self._counters)

@@ -34,13 +34,15 @@ Route = Callable[[str, int, Record], Routed]
 class RekeyJob:
     """Everything that forwarding needs to know; words as in `job.Job`.
 
-    ``name`` is the group id and the root of transactional ids; ``sources`` are topics with any partition count.
+    ``name`` is the group id and the root of transactional ids; ``sources`` are topics with any partition count;
+    ``witness`` is a partition that is none of theirs, see `witness`.
     """
 
     name: str
     sources: tuple[str, ...]
     route: Route
     client: Mapping[str, Any]
+    witness: TopicPartition
     start: Literal["earliest", "latest"] = "earliest"
     max_batch_records: int = 4000
     slice_records: int = 500

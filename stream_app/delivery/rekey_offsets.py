@@ -1,14 +1,14 @@
 """Where a source partition stands: the committed offset of its group, and the counts beside it.
 
-Laws: asked after the fence only; an offset that is no longer in the log, or not yet, stops the partition and names the
-range (promise 4).
+Laws: asked after the fence only, and beside a witness (decision 0017); an offset that is no longer in the log, or not
+yet, stops the partition and names the range (promise 4).
 Reads the group's offsets and the ends of the source.
 """
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,7 +22,7 @@ from stream_app.delivery.aiokafka_seams import (
 )
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.rekey import RekeyJob
-from stream_app.delivery.stable_offsets import stable_offsets
+from stream_app.delivery.witness import attested_offsets
 
 _decode_progress: Final = msgspec.json.Decoder(IngestProgress).decode
 
@@ -36,17 +36,20 @@ class Position:
     fresh: bool = False
 
 
-async def find_position(job: RekeyJob, source: TopicPartition) -> Position:
-    """Return where a source partition stands; PartitionStopped when forwarding must not go on from there."""
+async def find_position(job: RekeyJob, source: TopicPartition, producer: Any) -> Position:
+    """Return where a source partition stands; PartitionStopped when forwarding must not go on from there.
+
+    ``producer`` has fenced; raises GroupBehind, and whatever aiokafka raises.
+    """
     consumer = restore_consumer(job.client, job.name)
     try:
         await started(consumer)
         consumer.assign([source])
         consumer.pause(source)
         count = max((await partition_counts(consumer, [source.topic]))[source.topic], source.partition + 1)
-        committed = await asyncio.wait_for(
-            stable_offsets(consumer, job.name, source.topic, range(count)), job.transaction_timeout_ms / 1000
-        )
+        asked = attested_offsets(producer, consumer, job.name, job.witness, {source.topic: range(count)})
+        shown = await asyncio.wait_for(asked, job.transaction_timeout_ms / 1000)
+        committed = {place.partition: found for place, found in shown.items()}
         begin: int = (await consumer.beginning_offsets([source]))[source]
         end: int = (await consumer.end_offsets([source]))[source]
     finally:

@@ -99,7 +99,7 @@ class RekeyPartition:
         )
         # INVARIANT: ingest_reads_its_position_after_the_fence
         await asyncio.wait_for(producer.start(), job.transaction_timeout_ms / 1000)
-        position = await find_position(job, self.source)
+        position = await find_position(job, self.source, producer)
         if position.fresh:  # where it started is decided once
             log.warning("ingest of %s: no committed offset: a first start, at %d", self._name, position.offset)
             position = await self._commit({}, position.offset, position.progress)

@@ -7,9 +7,10 @@ names of aiokafka.
 # pyright: basic
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from aiokafka import TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -29,6 +30,8 @@ OFFSET_FETCH: Final = 9
 VERSION: Final = 7  # brokers since Kafka 2.5
 UNSTABLE: Final = 88  # UNSTABLE_OFFSET_COMMIT: a transaction with an offset of this partition is not decided
 AGAIN_SECONDS: Final = 0.05
+
+Committed = dict[TopicPartition, tuple[int, str]]
 
 _text, _tags = CompactString("utf-8"), ("tags", TaggedFields)
 
@@ -67,26 +70,26 @@ class _Question(RequestStruct):
 class _StableOffsets(Request[_Question]):
     API_KEY = OFFSET_FETCH
 
-    def __init__(self, group: str, topic: str, partitions: Iterable[int]) -> None:
-        self._fields = group, [(topic, list(partitions), {})], True, {}
+    def __init__(self, group: str, places: Mapping[str, Iterable[int]]) -> None:
+        self._fields = group, [(topic, list(partitions), {}) for topic, partitions in places.items()], True, {}
 
     def build(self, request_struct_class: type[_Question]) -> _Question:
         return request_struct_class(*self._fields)
 
 
-async def stable_offsets(
-    consumer: Any, group: str, topic: str, partitions: Iterable[int]
-) -> dict[int, tuple[int, str]]:
-    """Return (offset, metadata) by partition, of those that have one; waits while one is not decided."""
-    coordinator, request = consumer._coordinator, _StableOffsets(group, topic, partitions)
+async def stable_offsets(consumer: Any, group: str, places: Mapping[str, Iterable[int]]) -> Committed:
+    """Return (offset, metadata) of the partitions of topics that have one; waits while one is not decided."""
+    coordinator, request = consumer._coordinator, _StableOffsets(group, places)
     # INVARIANT: an_undecided_offset_is_waited_for
     while True:
         await coordinator.ensure_coordinator_known()
         answer = await coordinator._send_req(request)
-        rows = [row for _, rows, _ in answer.topics for row in rows]
+        rows = [(topic, *row) for topic, rows, _ in answer.topics for row in rows]
         errors = {answer.error_code, *(error for *_, error, _ in rows)} - {0}
         if not errors:
-            return {partition: (offset, said or "") for partition, offset, _, said, _, _ in rows if offset >= 0}
+            return {
+                TopicPartition(topic, p): (offset, said or "") for topic, p, offset, _, said, *_ in rows if offset >= 0
+            }
         if errors != {UNSTABLE}:
             raise for_code((errors - {UNSTABLE}).pop())(f"the offsets of group {group} cannot be read")
         await asyncio.sleep(AGAIN_SECONDS)

@@ -48,6 +48,11 @@ class TransactionalWriter:
         self._partition = partition
         self._producer: Any = None
 
+    @property
+    def producer(self) -> Any:
+        """The producer that fenced, for what a batch is not written with; None before."""
+        return self._producer
+
     async def fence(self) -> None:
         """Take the transactional id over: whoever had it can commit nothing more, its open transaction is aborted."""
         job = self._job

@@ -40,6 +40,7 @@ class Setting:
         self.job = RekeyJob(
             name=f"{prefix}-ingest", sources=(source,), route=self.route, heartbeat_seconds=0.05,
             client={"bootstrap_servers": broker.bootstrap}, session_timeout_seconds=6, max_batch_records=100,
+            witness=TopicPartition(target, 0),
         )  # fmt: skip
 
     def route(self, topic: str, partition: int, record: Record) -> Routed:
@@ -74,7 +75,8 @@ class Setting:
         consumer = restore_consumer(self.job.client, self.job.name)
         await consumer.start()
         try:
-            offset, said = (await stable_offsets(consumer, self.job.name, self.source, [number]))[number]
+            place = TopicPartition(self.source, number)
+            offset, said = (await stable_offsets(consumer, self.job.name, {self.source: [number]}))[place]
         finally:
             await consumer.stop()
         return offset, msgspec.json.decode(said, type=IngestProgress) if said else None
@@ -142,7 +144,8 @@ async def test_an_undecided_offset_is_waited_for(setting: Setting, broker: Broke
     await consumer.start()
 
     async def asked() -> dict[int, tuple[int, str]]:
-        return await stable_offsets(consumer, setting.job.name, setting.source, [0, 1])
+        shown = await stable_offsets(consumer, setting.job.name, {setting.source: [0, 1]})
+        return {found.partition: said for found, said in shown.items()}
 
     try:
         await setting.commit(1)
