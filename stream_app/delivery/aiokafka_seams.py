@@ -225,6 +225,14 @@ def fetch_beside(consumer: Any) -> None:
         fetch_more(consumer)
 
 
+def fetch_meanwhile(consumer: Any) -> None:
+    """Fetch while a batch without records is committed; no long poll where it would hold up what is buffered."""
+    if consumer._fetcher._records:
+        fetch_beside(consumer)
+    else:
+        fetch_more(consumer)
+
+
 def build_batch(limit: int, compression: str | None, records: Any, first: int, timestamp: int) -> tuple[Any, int]:
     """Return (closed batch, index after its last record), filled from ``records[first:]`` up to ``limit`` bytes."""
     batch = BatchBuilder(limit, driver_codec(compression), is_transactional=1)

@@ -105,6 +105,7 @@ class Batches:
         following = self._following(batch)
         following.clock = now
         effects = self._finish(work, now, 0, f"a clock batch at {now}")
+        self._reader.look_meanwhile()
         await self._commit(effects, self._journal(batch, following, []), following, {}, batch)
         return True
 
@@ -123,6 +124,7 @@ class Batches:
         following = self._following(batch)
         following.sweep = None if done.done else done
         effects = self._finish(work, None, 0, "a sweep batch")
+        self._reader.look_meanwhile()
         await self._commit(effects, self._journal(batch, following, [], done), following, {}, batch)
         return True
 

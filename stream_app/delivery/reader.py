@@ -13,6 +13,7 @@ from stream_app.delivery.aiokafka_seams import (
     Take,
     TopicPartition,
     fetch_beside,
+    fetch_meanwhile,
     fetch_more,
     fetch_waiter,
     last_fetch,
@@ -72,6 +73,11 @@ class SourceReader:
         """Fetch what other sources have while a page of one is buffered; a page may be many batches long."""
         if self._consumer is not None:
             fetch_beside(self._consumer)
+
+    def look_meanwhile(self) -> None:
+        """Fetch what has come while batches without records are committed; there may be hundreds in a row."""
+        if self._consumer is not None:
+            fetch_meanwhile(self._consumer)
 
     async def read_again(self, take: Take) -> list[Any]:
         """Return the records of a take, whose batches can be walked only once; the reader is of no use afterwards."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stream_app.delivery.opening import now_ms
+from stream_app.delivery.partition import Partition
 from tests.conftest import Broker
 from tests.connected import counter_fleet as fleet_of
 from tests.connected.counter_bench import Bench, Phases
@@ -130,16 +131,36 @@ async def test_a_sweep_overtaken_by_a_newer_version_starts_again(bench: Bench) -
     await bench.exact()
 
 
+async def one_after_another(bench: Bench, partition: Partition, count: int) -> None:
+    """Send records of which each waits until the one before is counted."""
+    for _ in range(count):
+        await bench.send(bench.fast, b"x", key=b"a")
+        await until(lambda: bench.done(partition) == bench.sent)
+
+
 async def test_input_goes_on_during_a_sweep(bench: Bench) -> None:
-    await contacts(bench, 200)
+    await contacts(bench, 400)
     partition = await bench.running(tick_contacts=1)
     bench.handler.rulebook = 1
     await until(lambda: partition.status().version == 1)
-    await bench.send(bench.fast, b"x", key=b"a")
-    await bench.caught_up(partition)
-    assert (await bench.record()).sweep is not None
+    await one_after_another(bench, partition, 3)
+    assert partition._batches is not None and partition._batches.record.sweep is not None
     await until(lambda: partition._batches is not None and partition._batches.record.sweep is None)
     assert set((await swept(bench, 1)).values()) == {1}
+    await bench.exact()
+
+
+async def test_input_goes_on_while_many_are_due(bench: Bench) -> None:
+    for i in range(400):
+        await bench.producer.send(bench.events, b"due:100", key=b"k%d" % i)
+    await bench.producer.flush()
+    bench.sent = 400
+    partition = await bench.running(tick_contacts=1)
+    await until(lambda: bench.done(partition) == bench.sent)
+    await one_after_another(bench, partition, 3)
+    store = partition.committed()
+    assert store is not None and bench.handler.next_due(store) is not None
+    await no_dues_left(bench)
     await bench.exact()
 
 
