@@ -6,7 +6,7 @@ Source: contract section 2 "Condition tree", S36, S55, D27; docs/decisions/0012.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,8 @@ OPS: Final[Mapping[str, frozenset[str]]] = {
     "tag": frozenset({"eq", "neq", "in", "contains", "exists"}),
     "score": COMPARISONS | {"eq", "neq", "in"},
 }
+T = TypeVar("T")
+Said = Annotated[T | None, Field(exclude_if=lambda value: value is None)]  # a null beside the rest would say nothing
 _OF: Final[Mapping[str, type]] = {"score": int, "tag": str}
 
 
@@ -29,12 +31,12 @@ class Condition(Authored):
     ``value`` is a list for ``in``, absent for ``exists``, an integer for scores, text for tags.
     """
 
-    operator: Literal["AND", "OR", "NOT"] | None = None
-    conditions: Annotated[list[Self], Field(max_length=MAX_NODES)] | None = None
-    type: Literal["attribute", "tag", "score"] | None = None
-    field: PropertyName | None = None
-    profile_id: ProfileId | None = None
-    op: Literal["eq", "neq", "gt", "gte", "lt", "lte", "in", "contains", "exists"] | None = None
+    operator: Said[Literal["AND", "OR", "NOT"]] = None
+    conditions: Said[Annotated[list[Self], Field(max_length=MAX_NODES)]] = None
+    type: Said[Literal["attribute", "tag", "score"]] = None
+    field: Said[PropertyName] = None
+    profile_id: Said[ProfileId] = None
+    op: Said[Literal["eq", "neq", "gt", "gte", "lt", "lte", "in", "contains", "exists"]] = None
     value: Any = None
 
     @model_validator(mode="after")
@@ -54,7 +56,7 @@ class Condition(Authored):
     def _branch_problem(self) -> str | None:
         if self.operator is None:
             return "a condition has an operator (AND, OR, NOT) or a type (attribute, tag, score)"
-        if {"field", "profile_id", "op", "value"} & self.model_fields_set:
+        if any(said is not None for said in (self.field, self.profile_id, self.op, self.value)):
             return "a branch has an operator and conditions, nothing else"
         if not self.conditions or (self.operator == "NOT" and len(self.conditions) > 1):
             return "AND and OR have conditions, NOT exactly one"

@@ -55,6 +55,26 @@ async def served() -> AsyncIterator[Served]:
         yield Served(client, world.config)
 
 
+async def test_S36_a_condition_tree_is_answered_as_it_may_be_put_again(served: Served) -> None:
+    leaves = [
+        {"type": "attribute", "field": "plan", "op": "neq", "value": None}, {"type": "tag", "op": "exists"},
+        {"type": "score", "profileId": "fit", "op": "in", "value": [1, 2]},
+    ]  # fmt: skip
+    tree = {"operator": "AND", "conditions": [leaves[0], {"operator": "NOT", "conditions": leaves[1:2]}, leaves[2]]}
+    for condition in (tree, *leaves):
+        made = await served.data("POST", RULES, {"name": "Fits", "points": 5, "attribute": condition})
+        address = f"{RULES}/{made['id']}"
+        assert await served.data("PUT", address, {"attribute": made["attribute"]}) == made
+        assert await served.data("PUT", address, {"attribute": condition}) == made
+        assert _said(made["attribute"]) == _said(condition)
+
+
+def _said(condition: dict[str, Any]) -> dict[str, Any]:
+    """A condition without an absent value as null."""
+    inner = {"conditions": [_said(one) for one in condition["conditions"]]} if "conditions" in condition else {}
+    return {name: value for name, value in (condition | inner).items() if name != "value" or value is not None}
+
+
 async def test_a_rule_is_made_in_pushmails_shape(served: Served) -> None:
     body = {"name": "Opened", "siteId": 1, "eventType": "email_open", "eventFilter": {"a": 1}, "points": 5}
     answer = await served.ask("POST", "/api/v1/scoring/rules", body)
