@@ -7,8 +7,9 @@ Source: S17, S34-S36, S40, D7, D17, D20.
 
 from collections.abc import Collection, Iterator, Sequence
 
-from schemas.authored import ProfileBody, RuleBody, Threshold
+from schemas.authored import RuleBody
 from schemas.conditions import Condition
+from schemas.profiles import ProfileBody, Threshold
 from stream_app.authoring.condition_warnings import holds_for_nobody
 from stream_app.authoring.problems import Problem, warning
 

@@ -11,15 +11,15 @@ from typing import Final, Protocol
 import msgspec
 
 from schemas.outputs import Award
-from schemas.state import Core, Facts, Parts, ProfileState
+from schemas.state import Core, Facts
+from stream_app.scoring.account import NO_PARTS, Account
 from stream_app.scoring.conditions import Known
 from stream_app.scoring.contact import NEW_PROFILE
 from stream_app.scoring.fit import FitRule
 from stream_app.scoring.ledger import Occasion, Output, cut, fires_after, post
 from stream_app.scoring.org_rules import OrgRules
-from stream_app.scoring.profiles import PLAIN, ScoredProfile
+from stream_app.scoring.profiles import PLAIN
 
-NO_PARTS: Final = Parts()
 GONE_REASON: Final = "Taken back: a deleted rule"
 
 
@@ -40,44 +40,6 @@ class Paying(Protocol):
     def reason(self) -> str: ...
 
 
-class _Account:
-    """One profile that this cause touches."""
-
-    __slots__ = ("awards", "fit", "groups", "profile", "state", "total")
-
-    def __init__(self, profile: ScoredProfile, state: ProfileState) -> None:
-        self.profile = profile
-        self.state = state
-        self.total = state.total
-        parts = state.parts or NO_PARTS
-        self.groups = dict(parts.groups)
-        self.fit = dict(parts.fit)
-        self.awards: list[Award] = []
-
-    def count(self, group: str | None, points: int) -> None:
-        if group is not None:
-            self.groups[group] = self.groups.get(group, 0) + points
-
-    @property
-    def unclamped(self) -> int:
-        return self.profile.unclamped(self.total, self.groups)
-
-    @property
-    def shown(self) -> int:
-        """What its own awards show; of a profile with a formula, what it showed before."""
-        if self.profile.operands is not None:
-            return self.state.shown
-        return self.profile.shown(self.total, self.groups)
-
-    def counted(self) -> ProfileState:
-        """Return the state with what it is made of now; the same object when that has not moved."""
-        before = self.state.parts or NO_PARTS
-        groups = {name: points for name, points in self.groups.items() if points}
-        if (groups, self.fit) == (before.groups, before.fit):
-            return self.state
-        return msgspec.structs.replace(self.state, parts=Parts(groups, self.fit) if groups or self.fit else None)
-
-
 class Accounts:
     """The profiles of one contact.
 
@@ -90,7 +52,7 @@ class Accounts:
         self._paid: list[Award] = []
         self._states = core.profiles
         self._org = org
-        self._open: dict[str, _Account] = {}
+        self._open: dict[str, Account] = {}
         self._all = False
 
     def award(self, profile_id: str, points: int, reason: str) -> None:
@@ -170,15 +132,15 @@ class Accounts:
         return core, outputs
 
     # ------------------------------------------------------------------ inside
-    def _account(self, profile_id: str) -> _Account:
+    def _account(self, profile_id: str) -> Account:
         account = self._open.get(profile_id)
         if account is None:
             profile = self._org.profiles.get(profile_id, PLAIN)
-            account = self._open[profile_id] = _Account(profile, self._states.get(profile_id, NEW_PROFILE))
+            account = self._open[profile_id] = Account(profile, self._states.get(profile_id, NEW_PROFILE))
         return account
 
     def _log(
-        self, account: _Account, points: int, reason: str, rule_id: int | None = None, name: str | None = None
+        self, account: Account, points: int, reason: str, rule_id: int | None = None, name: str | None = None
     ) -> Award:
         self._log_id += 1
         award = Award(self._log_id, rule_id, name, points, reason)

@@ -8,7 +8,8 @@ towards plus infinity (D4), where a missing or unpublished operand is 0.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from schemas.authored import DEFAULT_PROFILE, ProfileBody, Rule, Threshold
+from schemas.authored import DEFAULT_PROFILE, Rule
+from schemas.profiles import ProfileBody, Threshold
 from stream_app.scoring.fit import FitRule
 from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
 
