@@ -73,7 +73,7 @@ class Meter(JournalWatcher):
             try:
                 self.learn_ingest(ingest)
                 ends = self.deployment.ends()
-            except KafkaException:
+            except (KafkaException, UnicodeDecodeError):  # the client now and then reads beyond the metadata
                 continue  # no broker: nothing to be seen, which the timeline shows as a gap
             done = sum(self.positions.get(place, 0) for place in ends)
             self.timeline.append((time.monotonic() - self.begun, done, self.lag(ends)))
