@@ -1,10 +1,13 @@
 """What pending due times cost: memory per contact, the handler with and without silence rules, and a wave that is due.
 
-Run: ``python -m bench.due_times memory [CONTACTS]`` | ``rate [EVENTS]`` | ``wave [CONTACTS]``.  CPU time and resident
-memory of this process, no Kafka; ``rate`` interleaves batches of both books, so that a noisy machine meets both alike.
+Run: ``python -m bench.due_times memory [CONTACTS]`` | ``pending [CONTACTS]`` | ``rate [EVENTS [CONTACTS]]`` |
+``wave [CONTACTS]``.  CPU time and resident memory, no Kafka; ``memory`` is the index alone, beside one and the same
+record; ``pending`` lets the handler score one event of each contact, in a process for each book; ``rate`` interleaves
+batches of both books, so that a noisy machine meets both alike.
 """
 
 import gc
+import multiprocessing
 import statistics
 import sys
 import time
@@ -22,12 +25,13 @@ from stream_app.delivery.handler import Batch
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import Checkpoint, MemoryStore, Store
 from stream_app.processing.due_index import due_of
-from tests.scoring_kit import ENGAGEMENT, SET_R, T0, Engine, rulebook
+from tests.scoring_kit import ENGAGEMENT, SET_R, T0, Engine, FakeRecord, rulebook
 
 SILENCES: list[dict[str, Any]] = [
     {"id": 20 + n, "name": f"Silent {days}", "points": -5, "inactivity": {"days": days, "repeat": True}}
     for n, days in enumerate((30, 60))
 ]
+BOOKS = {"without": SET_R, "with": (*SET_R, *SILENCES)}
 SLICE = 500
 
 
@@ -66,27 +70,53 @@ def _core_of_a_contact_with_an_alarm() -> bytes:
     return next(value for key, value in engine.state.data.items() if key.endswith(b"\0c"))
 
 
-def rate(events: int = 400_000, contacts: int = 100_000) -> None:
-    """Print the CPU time of an event with and without silence rules, in interleaved batches."""
-    engines = {"without": Engine(rulebook(*SET_R)), "with": Engine(rulebook(*SET_R, *SILENCES))}
-    dice = {name: Random(1) for name in engines}
+def pending(contacts: int = 1_000_000) -> None:
+    """Print what contacts with a pending silence take in memory, beside the same contacts without."""
+    took: dict[str, float] = {}
+    for name in BOOKS:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            stored, dues, resident_bytes = pool.apply(_fill, (name, contacts))
+        took[name] = resident_bytes / contacts
+        print(f"{name:8} {took[name]:6.1f} bytes a contact, {stored / contacts:.1f} of state, {dues:,} due times")  # noqa: T201
+    print(f"a pending silence {took['with'] - took['without']:6.1f} bytes")  # noqa: T201
+
+
+def _fill(name: str, contacts: int) -> tuple[int, int, int]:
+    """Score one event of each contact; return (bytes of state, due times, bytes that the process grew by)."""
+    engine, store, dice = Engine(rulebook(*BOOKS[name])), MemoryStore(due_of), Random(1)
+    _batch(engine, store, 0, records(0, contacts, dice)[:1])
+    before = resident()
+    for start in range(0, contacts, BATCH):
+        _batch(engine, store, start, records(start, contacts, dice))
+    after = resident()
+    stored = sum(len(key) + len(value) for rows in store.walk(10_000) for key, value in rows)
+    return stored, sum(1 for _ in store.dues()), after - before
+
+
+def rate(events: int = 1_600_000, contacts: int = 1_000_000) -> None:
+    """Print the CPU time of an event of known contacts with and without silence rules, in interleaved batches."""
+    engines = {name: (Engine(rulebook(*book)), MemoryStore(due_of), Random(1)) for name, book in BOOKS.items()}
     costs: dict[str, list[float]] = {name: [] for name in engines}
     gc.set_threshold(50_000, 50, 100)
     for start in range(0, events, BATCH):
-        for name, engine in engines.items():
-            batch = records(start, contacts, dice[name])
+        for name, (engine, store, dice) in engines.items():
+            batch = records(start, contacts, dice)
             began = time.process_time()
-            work = engine.handler.begin(Batch(0, start, "records", 0, engine.handler.version()), engine.state)
-            for at in range(0, BATCH, SLICE):
-                work.apply(ENGAGEMENT, batch[at : at + SLICE])
-            effects = work.finish()
+            _batch(engine, store, start, batch)
             if start >= contacts:
                 costs[name].append((time.process_time() - began) / BATCH * 1e6)
-            engine.state.merge(effects)
     for name, all_costs in costs.items():
         print(f"{name:8} median {statistics.median(all_costs):6.2f} us  best {min(all_costs):6.2f} us")  # noqa: T201
     ratio = statistics.median(b / a for a, b in zip(costs["without"], costs["with"], strict=True))
     print(f"median of the ratios of neighbouring batches {ratio:.3f}")  # noqa: T201
+
+
+def _batch(engine: Engine, store: Store, seq: int, batch: list[FakeRecord]) -> None:
+    """Run a batch of events as a partition does: in slices, its effects merged into the store."""
+    work = engine.handler.begin(Batch(0, seq, "records", 0, engine.handler.version()), store)
+    for at in range(0, len(batch), SLICE):
+        work.apply(ENGAGEMENT, batch[at : at + SLICE])
+    _merge(store, work.finish(), seq)
 
 
 def wave(contacts: int = 100_000) -> None:
@@ -102,9 +132,8 @@ def wave(contacts: int = 100_000) -> None:
 def _wave(name: str, store: Store, contacts: int) -> None:
     engine, dice, seq = Engine(rulebook(*SET_R, *SILENCES)), Random(1), 0
     for start in range(0, contacts, BATCH):
-        work = engine.handler.begin(Batch(0, seq, "records", 0, engine.handler.version()), store)
-        work.apply(ENGAGEMENT, records(start, contacts, dice))
-        seq = _merge(store, work.finish(), seq)
+        _batch(engine, store, seq, records(start, contacts, dice))
+        seq += 1
     until, longest, outputs, batches = T0 + 31 * DAY_MS, 0.0, 0, 0
     began = time.process_time()
     while (due := engine.handler.next_due(store)) is not None and due <= until:
@@ -129,4 +158,4 @@ def _merge(store: Store, effects: Any, seq: int) -> int:
 
 
 if __name__ == "__main__":
-    {"memory": memory, "rate": rate, "wave": wave}[sys.argv[1]](*map(int, sys.argv[2:]))
+    {"memory": memory, "pending": pending, "rate": rate, "wave": wave}[sys.argv[1]](*map(int, sys.argv[2:]))
