@@ -194,7 +194,7 @@ async def test_what_is_wrong_stands_at_its_field(browser: Browser) -> None:
         await expect(page.locator("#rule-maxPerContact-error")).to_contain_text("greater than or equal to 1")
         await expect(page.locator("#rule-publishDown-error")).to_have_text("This is before “From”.")
         await expect(page.locator("#rule-name-error")).to_be_empty()
-        await expect(page.get_by_label("Type of event")).to_be_focused()
+        await expect(page.get_by_role("textbox", name="Points")).to_be_focused()
         await expect(page.locator("#rule-error")).to_have_text("Nothing was changed: look at the marked fields.")
         await check_accessible(page)
         await picture(page, "rule-errors")

@@ -10,4 +10,13 @@ export function parseExactly(text) {
   });
 }
 
+export function isJson(text) {
+  try {
+    parseExactly(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const numeric = (value) => typeof value === "number" || Boolean(JSON.isRawJSON?.(value));

@@ -3,7 +3,7 @@
 // a value that nobody touched is given back as it came; a row with neither name nor value is no row.
 
 import { el } from "./dom.js";
-import { numeric, parseExactly } from "./exact.js";
+import { isJson, numeric, parseExactly } from "./exact.js";
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const line = (value) => typeof value === "string" && value !== "" && !/[\r\n]/.test(value);
@@ -33,15 +33,6 @@ const KINDS = {
 
 export const ofFilter = ["text", "number", "yes", "no", "any", "json"];
 export const ofItems = ["item", "json"];
-
-function isJson(text) {
-  try {
-    parseExactly(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export class Pairs {
   constructor(kinds, add, label) {

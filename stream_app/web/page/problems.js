@@ -1,19 +1,21 @@
 // Puts what is wrong with a form at its fields.
-// Laws: `fields` are ids of controls by the first step of a JSON pointer; `<id>-error` is where its words stand, and
-// `<form>-error` where all others do; the first field that is wrong is focused.
+// Laws: `fields` are ids of controls by the steps of a JSON pointer with dots between; the longest that is the place or
+// around it is told; `<id>-error` is where its words stand, and `<form>-error` where all others do, such as those of
+// a field that is hidden; the first field that is wrong is focused.
 
 import { $ } from "./dom.js";
 
-const TYPED = "input, textarea";
+const TYPED = "input, textarea, select";
 
 // Tells whether anything is wrong; `text` is said when it is no single field's fault.
 export function place(form, fields, errors = [], text = "") {
   const told = new Map(Object.values(fields).map((id) => [id, []]));
   const others = [];
   for (const { pointer, message } of errors) {
-    const [name, ...inner] = steps(pointer);
-    const words = inner.length ? `${inner.join(" › ")}: ${message}` : message;
-    (told.get(fields[name]) ?? others).push(words);
+    const path = steps(pointer);
+    const depth = path.findLastIndex((_, index) => shown(fields[path.slice(0, index + 1).join(".")])) + 1;
+    const inner = path.slice(depth);
+    (depth ? told.get(fields[path.slice(0, depth).join(".")]) : others).push(inner.length ? `${inner.join(" › ")}: ${message}` : message);
   }
   for (const [id, words] of told) {
     $(`${id}-error`).textContent = words.join(" ");
@@ -25,7 +27,9 @@ export function place(form, fields, errors = [], text = "") {
   return Boolean(errors.length || text);
 }
 
-function steps(pointer) {
+const shown = (id) => id !== undefined && !$(id).closest("[hidden]");
+
+export function steps(pointer) {
   return pointer.split("/").slice(1).map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 

@@ -1,96 +1,78 @@
-// The fields of a rule, once: how each is called, explained, read and shown.
-// Laws: `read` gives what the worker shall judge, so what is no number goes there as it was typed; a field that is left
-// empty is null; `words` are a form's words for what the worker finds wrong, by its code.
+// The fields of a rule, once: how each is called, explained and shown, and when a rule has it.
+// Laws: a name with a dot is a field within a field; `words` are a form's words for what the worker finds wrong, by its
+// code; a rule pays for one of three things (`REASONS`), and `of` tells whether a rule that pays for it has the field.
 
-import { el } from "./dom.js";
-import { Pairs, ofFilter, ofItems } from "./pairs.js";
+import { check, choice, duration, json, number, pairs, text, time } from "./controls.js";
+import { ofFilter, ofItems } from "./pairs.js";
 
 const TYPES = [
   "email_sent", "email_delivered", "email_open", "email_click", "email_reply", "email_complaint", "unsubscribe",
   "sms_reply", "page_visit", "link_click", "form_submit", "asset_download", "appointment", "conversation", "tag_added",
   "custom_event", "manual",
 ];
+const VISITS = ["page_visit", "email_click"];
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const TREE = `{"type": "attribute", "field": "country", "op": "in", "value": ["de", "at"]}
+
+More than one: {"operator": "AND", "conditions": [ … ]}, or OR, or NOT with one.
+Of a tag: {"type": "tag", "op": "eq", "value": "customer"}
+Of a score: {"type": "score", "op": "gte", "value": 50}`;
+
+export const REASONS = { event: "Something happens", silence: "Nothing happens for some days", fit: "A condition holds for the contact" };
+export const reasonOf = (rule) => (rule.inactivity ? "silence" : rule.attribute ? "fit" : "event");
+
+const event = ({ reason }) => reason === "event";
+const visit = ({ reason, type }) => reason === "event" && VISITS.includes(type);
+const silence = ({ reason }) => reason === "silence";
+const fit = ({ reason }) => reason === "fit";
+const repeated = ({ reason }) => reason !== "fit";
 
 export const GROUPS = [
-  ["What it pays", ["name", "eventType", "points", "active"]],
+  ["What it pays", ["name", "points", "active"]],
+  ["What it pays for", ["reason", "eventType", "inactivity.days", "inactivity.repeat", "attribute"]],
   ["Which events", ["eventFilter", "items", "siteId"]],
+  ["Which visits", ["page.url", "page.hits", "page.everyNth", "page.timeSpentSeconds", "page.returnsWithinSeconds", "page.returnsAfterSeconds"]],
   ["How often", ["maxPerContact", "oncePer", "repeatable"]],
   ["From when, until when", ["publishUp", "publishDown"]],
-  ["Notes", ["category", "profileId", "description"]],
+  ["Where it counts", ["profileId", "group"]],
+  ["Notes", ["category", "description"]],
 ];
 
 export const FIELDS = {
   name: text("Name", "Contacts' logs show it.", { required: true }),
-  eventType: text("Type of event", "One of the list, or a type of your own: lower case letters, digits and _.", {
-    required: true, choices: TYPES, words: { wrong_form: "This is no type of event." },
-  }),
   points: number("Points", "A whole number. Below zero takes points away.", { required: true }),
-  active: check("Active", "An inactive rule pays nothing; what it has paid stays.", true),
+  active: check("Active", "An inactive rule pays nothing; what it has paid stays.", { initial: true }),
+  reason: choice("It pays when", "", REASONS),
+  eventType: text("Type of event", "One of the list, or a type of your own: lower case letters, digits and _. page_visit and email_click ask more below.", {
+    of: event, required: true, choices: TYPES, words: { wrong_form: "This is no type of event." },
+  }),
+  "inactivity.days": number("Days of silence", "It pays when so many days have passed since the contact's last interaction.", { of: silence, required: true }),
+  "inactivity.repeat": check("Again and again", "Pays after each further silence of as many days, until something happens.", { of: silence }),
+  attribute: json("Condition", "JSON. It pays while this holds and takes the points back when it does not.", { of: fit, required: true, example: TREE }),
   eventFilter: pairs("Only events whose properties are",
-    "All of them must hold. Texts are compared exactly. A name with dots reaches into nested properties.", ofFilter, "Add a condition"),
-  items: pairs("Only for selected items", "The property must be one of the items; none listed is any item.", ofItems, "Add a property"),
-  siteId: text("Site", "Empty: events of every site."),
-  maxPerContact: number("At most so many times per contact", "Empty: no limit."),
-  oncePer: text("Once for each value of the property", "For example messageId: once per message. Events without it do not pay."),
-  repeatable: check("May pay more than once per contact", "Off is the same as at most one time.", true),
-  publishUp: time("From", `Events from this moment on pay. Times of ${ZONE}; empty: from the beginning.`),
-  publishDown: time("Until", "The last moment whose events pay. Empty: for ever.", { contradiction: "This is before “From”." }),
-  category: text("Category", ""),
-  description: text("Description", "", { control: "textarea" }),
+    "All of them must hold. Texts are compared exactly. A name with dots reaches into nested properties.", ofFilter, "Add a condition", { of: event }),
+  items: pairs("Only for selected items", "The property must be one of the items; none listed is any item.", ofItems, "Add a property", { of: event }),
+  siteId: text("Site", "Empty: events of every site.", { of: event }),
+  "page.url": text("Address", "The whole url of the event; * stands for any text. Empty: every page.", { of: visit, words: { too_many_wildcards: "This has too many *." } }),
+  "page.hits": number("From which visit on", "Its number, counted over the contact's visits to all matching pages. Empty: from the first.", { of: visit }),
+  "page.everyNth": check("Only at each such number", "With 3 above: at the 3rd, the 6th, the 9th and so on, not between.", {
+    of: visit, words: { contradiction: "Say which number of visits." },
+  }),
+  "page.timeSpentSeconds": duration("Stayed at least", "The sum over visits to matching pages; it pays once, when that is reached.", { of: visit, unit: "seconds" }),
+  "page.returnsWithinSeconds": duration("Came back within", "So long at most after the last visit to a matching page. A first visit does not pay.", { of: visit, unit: "days" }),
+  "page.returnsAfterSeconds": duration("Came back after", "So long at least after it. A first visit does not pay.", {
+    of: visit, unit: "days", words: { contradiction: "This is longer than “Came back within”." },
+  }),
+  maxPerContact: number("At most so many times per contact", "Empty: no limit.", { of: repeated }),
+  oncePer: text("Once for each value of the property", "For example messageId: once per message. Events without it do not pay.", { of: event }),
+  repeatable: check("May pay more than once per contact", "Off is the same as at most one time.", { of: repeated, initial: true }),
+  publishUp: time("From", `What happens from this moment on pays. Times of ${ZONE}; empty: from the beginning.`, { of: repeated }),
+  publishDown: time("Until", "The last moment that pays. Empty: for ever.", { of: repeated, words: { contradiction: "This is before “From”." } }),
   profileId: text("Score profile", "The score that it adds to.", { empty: "default", words: { wrong_form: "This is no id of a profile." } }),
+  group: text("Group", "Rules of a group share the limits that the profile gives it."),
+  category: text("Category", "For your own order."),
+  description: text("Description", "", { control: "textarea" }),
 };
 
-// A text field; `empty` is what it means when nothing is typed.
-function text(label, hint, { required = false, choices = [], control = "input", empty = null, words = {} } = {}) {
-  return {
-    label, hint, required, choices, words, make: () => el(control),
-    fill: (made, value) => { made.value = value ?? empty ?? ""; },
-    read: (made) => made.value.trim() || empty,
-    told: String,
-  };
-}
-
-function number(label, hint, more = {}) {
-  const field = text(label, hint, { words: { not_an_integer: "Type a whole number." }, ...more });
-  const read = (made) => {
-    const typed = made.value.trim().replace("−", "-");
-    return /^[+-]?\d+$/.test(typed) && Number.isSafeInteger(Number(typed)) ? Number(typed) : typed || null;
-  };
-  return { ...field, read, make: () => Object.assign(el("input"), { inputMode: "numeric" }) };
-}
-
-function check(label, hint, initial) {
-  return {
-    label, hint, choices: [], box: true, make: () => Object.assign(el("input"), { type: "checkbox" }),
-    fill: (made, value) => { made.checked = value ?? initial; },
-    read: (made) => made.checked,
-    told: (value) => (value ? "yes" : "no"),
-  };
-}
-
-function time(label, hint, words = {}) {
-  return {
-    label, hint, choices: [], words: { not_a_time: "This is no whole date and time.", ...words },
-    make: () => Object.assign(el("input"), { type: "datetime-local", step: "1" }),
-    fill: (made, value) => { made.value = Date.parse(value) ? local(new Date(value)) : ""; },
-    read: (made) => instant(made.value) ?? (made.validity.badInput ? "half a time" : null),
-    told: (value) => new Date(value).toLocaleString("en-GB"),
-  };
-}
-
-function pairs(label, hint, kinds, add) {
-  return {
-    label, hint, choices: [], group: true, make: () => new Pairs(kinds, add, label).element,
-    fill: (made, value) => made.pairs.fill(value ?? {}),
-    read: (made) => made.pairs.read(),
-    wrong: (made) => made.pairs.wrong(),
-    told: (value) => JSON.stringify(value, null, 1),
-  };
-}
-
-const instant = (typed) => (typed ? new Date(typed).toISOString() : null);
-
-function local(at) {
-  return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, -1);
-}
+// The part of a rule that a field shows, undefined where the rule has none.
+export const part = (rule, name) => name.split(".").reduce((inner, step) => inner?.[step], rule);

@@ -55,8 +55,13 @@ function row(rule, fires) {
   const [state, style] = now(rule);
   const status = el("td", "status");
   status.append(el("span", `chip ${style}`, state));
-  made.append(who, points, el("td", "type", rule.eventType), figure("fired", fires?.fires), figure("contacts", fires?.contacts), status);
+  made.append(who, points, el("td", "type", paysFor(rule)), figure("fired", fires?.fires), figure("contacts", fires?.contacts), status);
   return made;
+}
+
+function paysFor({ eventType, inactivity, page }) {
+  if (inactivity) return `${many(inactivity.days, "day")} of silence`;
+  return eventType === null ? "condition" : [eventType, page?.url].filter(Boolean).join(" ");
 }
 
 function figure(label, number) {
