@@ -1,13 +1,14 @@
-"""The body of a score profile as people write it: limits, groups, thresholds, a formula.
+"""The body of a score profile as people write it: limits, groups, thresholds, decay, a formula.
 
 Laws: strict with authors (schemas.strict); its rules are objects of their own (schemas.authored).
-Source: contract section 2 "Profile", semantics S34, S35, S40, D3, D20, D25.
+Source: contract section 2 "Profile", semantics S34, S35, S38, S40, D3, D20, D25.
 """
 
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.clock_rules import Decay
 from schemas.strict import INT32_MAX, Authored, Category, Description, GroupName, Points, ProfileId, RuleName
 
 
@@ -58,6 +59,7 @@ class ProfileBody(Authored):
     ceiling: Points | None = None
     groups: Annotated[list[Group], Field(max_length=100)] = []  # noqa: RUF012 - pydantic copies it
     formula: Formula | None = None
+    decay: Decay | None = None
 
     @model_validator(mode="after")
     def thresholds_differ(self) -> Self:
@@ -76,4 +78,6 @@ class ProfileBody(Authored):
             raise ValueError("groups must differ in name")
         if self.formula is not None and self.groups:
             raise ValueError("a profile with a formula has no rules, so no groups")
+        if self.formula is not None and self.decay is not None:
+            raise ValueError("a profile with a formula has no awards, so no decay")
         return self

@@ -3,7 +3,8 @@
 A record key is ``<contact key> NUL <section>``.  Sections and their bounds:
 
 =========  ==========================================================================================
-``c``      core: times, profiles, fire counts, the newest event-id hashes; MessagePack array; aim 300 bytes
+``c``      core: times, profiles, fire counts, the newest event-id hashes; MessagePack array; aim 300 bytes,
+           and 20 to 30 bytes for each group (and day with awards, at most 400) of a decaying profile
 ``s<n>``   full segment n of 16 event-id hashes of 8 bytes, written once; raw bytes
 ``k``      the newest 256 command-id hashes of 8 bytes, oldest first; raw bytes
 ``f``      facts: e-mail, tags, attributes; MessagePack array; at most 256 KiB (the record limit)
@@ -12,7 +13,7 @@ A record key is ``<contact key> NUL <section>``.  Sections and their bounds:
 =========  ==========================================================================================
 
 Laws: the first element of every MessagePack section is its schema version; version N is read by programs N and N+1.
-A section that would be empty has no record.  Source: delivery section 4, decisions 0002, 0005 and 0013.
+A section that would be empty has no record.  Source: delivery section 4, decisions 0002, 0005, 0013, 0015.
 """
 
 from typing import Any, Final
@@ -34,6 +35,7 @@ COMMAND_HASHES: Final = 256
 ONCE_VALUES: Final = 1000
 CLICK_HASHES: Final = 256
 VISIT_TIMES: Final = 8
+LINEAR_DAYS: Final = 400
 
 HAS_FACTS: Final = 1
 HAS_COMMANDS: Final = 2
@@ -52,13 +54,44 @@ class Parts(msgspec.Struct, array_like=True, gc=False, frozen=True):
     fit: dict[int, tuple[int, str | None]] = {}
 
 
+class HalfLifeSums(msgspec.Struct, array_like=True, gc=False, frozen=True, tag="h"):
+    """What is left of a profile's awards where it halves in each ``days`` (S38, decision 0015).
+
+    ``told`` is the clock of its last ScoreChanged, ``at`` the instant of the sums; milliseconds. ``sums`` holds (group,
+    10^-9 points) in order of groups, None first: signed big-endian bytes, for they may leave int64; never 0. 20 bytes a
+    group.
+    """
+
+    told: int
+    days: int
+    at: int
+    sums: tuple[tuple[str | None, bytes], ...] = ()
+
+
+class LinearSums(msgspec.Struct, array_like=True, gc=False, frozen=True, tag="l"):
+    """What is left of a profile's awards where each loses ``percent`` in each ``days``, until nothing is left.
+
+    ``told`` as above. ``piles`` holds (group, UTC day, 10^-9 points, the same times ms within the day, bytes as above),
+    in that order; of one day and group the gains and the losses apart. At most LINEAR_DAYS of each: 25 bytes a pile.
+    """
+
+    told: int
+    percent: int
+    days: int
+    piles: tuple[tuple[str | None, int, bytes, bytes], ...] = ()
+
+
+DecaySums = HalfLifeSums | LinearSums
+
+
 class ProfileState(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """One profile's score of one contact.
 
     ``total`` is the sum of all awards ever logged and ``awards`` their number (S2, D18); ``shown`` what readers see,
     after limits, groups and formula (D1);
     ``version`` the number of ScoreChanged sent; ``held`` the thresholds that count as up although the shown score has
-    fallen below them, because of hysteresis (S40, D7), ascending; ``parts`` is None where there is nothing to say.
+    fallen below them, because of hysteresis (S40, D7), ascending; ``parts`` is None where there is nothing to say,
+    ``decay`` unless the profile decays (S38).
     """
 
     total: int = 0
@@ -67,6 +100,7 @@ class ProfileState(msgspec.Struct, array_like=True, gc=False, frozen=True):
     version: int = 0
     held: tuple[int, ...] = ()
     parts: Parts | None = None
+    decay: DecaySums | None = None
 
 
 class Alarm(msgspec.Struct, array_like=True, gc=False, frozen=True):

@@ -22,7 +22,7 @@ from stream_app.processing.output_headers import MINIMAL, NO_HEADERS, HeaderStyl
 from stream_app.processing.overlay import Entry, Overlay
 from stream_app.scoring.decide import Input, looks_back, needs_all, recalls
 from stream_app.scoring.decision import Erased
-from stream_app.scoring.due import decide_on_time, rearmed, ring
+from stream_app.scoring.due import decide_on_time, ring
 from stream_app.scoring.rulebook import Rulebook
 from stream_app.scoring.sweep import asks_facts, sweep
 
@@ -105,7 +105,7 @@ class Work:
         rung = 0
         while rung < limit and (next_ := agenda.next()) is not None:
             key, entry, contact = next_
-            told = ring(contact, entry.org_id, entry.contact_id, self._rulebook)
+            told = ring(contact, entry.org_id, entry.contact_id, self._rulebook, until)
             entry.contact = told.contact
             self._collect(key, entry, told.outputs)
             self.capped += told.capped
@@ -123,8 +123,9 @@ class Work:
             if entry is not None and entry.contact is not None:
                 if not entry.complete and asks_facts(entry.org_id, self._rulebook):
                     self._overlay.complete(key, entry)
-                contact = rearmed(entry.contact, entry.org_id, self._rulebook)
-                entry.contact, outputs = sweep(contact, entry.org_id, entry.contact_id, self._rulebook, self.clock)
+                entry.contact, outputs = sweep(
+                    entry.contact, entry.org_id, entry.contact_id, self._rulebook, self.clock
+                )
                 self._collect(key, entry, outputs)
             last = name
         return None

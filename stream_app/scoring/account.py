@@ -1,25 +1,25 @@
 """One profile of a contact while one cause pays into it: its total, and what that is made of.
 
-Laws: the state stays the same object as long as what it is made of has not moved.  Source: decision 0012.
+Laws: the state stays the same object as long as what it is made of has not moved; of a decaying profile nothing is told
+unless it got an award, fell due, or would have been shown something else when it was last told.
+Source: decisions 0012, 0015.
 """
-
-from typing import Final
 
 import msgspec
 
 from schemas.outputs import Award
 from schemas.state import Parts, ProfileState
+from stream_app.scoring.decay import NO_PARTS, Sums, open_sums, same_kind, unclamped
+from stream_app.scoring.half_life import NANO
 from stream_app.scoring.profiles import ScoredProfile
-
-NO_PARTS: Final = Parts()
 
 
 class Account:
-    """One profile that this cause touches."""
+    """One profile that this cause touches at ``clock``; ``due`` is set when it is to show what it has come to."""
 
-    __slots__ = ("awards", "fit", "groups", "profile", "state", "total")
+    __slots__ = ("_clock", "_sums", "awards", "due", "fit", "groups", "profile", "state", "total")
 
-    def __init__(self, profile: ScoredProfile, state: ProfileState) -> None:
+    def __init__(self, profile: ScoredProfile, state: ProfileState, clock: int) -> None:
         self.profile = profile
         self.state = state
         self.total = state.total
@@ -27,28 +27,58 @@ class Account:
         self.groups = dict(parts.groups)
         self.fit = dict(parts.fit)
         self.awards: list[Award] = []
+        self.due = False
+        self._clock = clock if state.decay is None else max(clock, state.decay.told)
+        self._sums: Sums | None = None
+        if profile.decay is not None:
+            self._sums = open_sums(profile, profile.decay, state, self._clock)
 
     def count(self, group: str | None, points: int) -> None:
-        """Let an award count in the group that its rule has now."""
+        """Let points count in the group that their rule has now."""
         if group is not None:
             self.groups[group] = self.groups.get(group, 0) + points
+
+    def fade(self, group: str | None, points: int, at: int) -> None:
+        """Let an award decay from ``at``, where the profile does."""
+        if self._sums is not None:
+            self._sums.add(group, points * NANO, min(at, self._clock))
+
+    def forget(self) -> None:
+        """Forget groups, what fit rules pay, and what is left of awards."""
+        self.groups, self.fit = {}, {}
+        if self.profile.decay is not None:
+            self._sums = open_sums(self.profile, self.profile.decay, ProfileState(), self._clock)
 
     @property
     def unclamped(self) -> int:
         """What would be shown without floor and ceiling."""
-        return self.profile.unclamped(self.total, self.groups)
+        return self._unclamped(self._clock)
 
     @property
     def shown(self) -> int:
         """What its own awards show; of a profile with a formula, what it showed before."""
         if self.profile.operands is not None:
             return self.state.shown
-        return self.profile.shown(self.total, self.groups)
+        kept, decay = self.state.decay, self.profile.decay
+        looked = self._clock
+        if kept is not None and decay is not None and same_kind(decay, kept) and not (self.awards or self.due):
+            if self.profile.clamp(self._unclamped(kept.told)) == self.state.shown:
+                looked = kept.told
+        return self.profile.clamp(self._unclamped(looked))
 
-    def counted(self) -> ProfileState:
+    def counted(self, told: bool) -> ProfileState:
         """Return the state with what it is made of now; the same object when that has not moved."""
-        before = self.state.parts or NO_PARTS
+        state, before = self.state, self.state.parts or NO_PARTS
         groups = {name: points for name, points in self.groups.items() if points}
-        if (groups, self.fit) == (before.groups, before.fit):
-            return self.state
-        return msgspec.structs.replace(self.state, parts=Parts(groups, self.fit) if groups or self.fit else None)
+        if (groups, self.fit) != (before.groups, before.fit):
+            state = msgspec.structs.replace(state, parts=Parts(groups, self.fit) if groups or self.fit else None)
+        decay = None
+        if self._sums is not None:
+            since = self._clock if told or state.decay is None else state.decay.told
+            decay = self._sums.kept(since)
+        return state if decay == state.decay else msgspec.structs.replace(state, decay=decay)
+
+    def _unclamped(self, at: int) -> int:
+        if self._sums is None:
+            return self.profile.unclamped(self.total, self.groups)
+        return unclamped(self.profile, self._sums, self.fit, at)

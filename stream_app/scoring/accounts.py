@@ -12,9 +12,11 @@ import msgspec
 
 from schemas.outputs import Award
 from schemas.state import Core, Facts
-from stream_app.scoring.account import NO_PARTS, Account
+from stream_app.scoring.account import Account
 from stream_app.scoring.conditions import Known
 from stream_app.scoring.contact import NEW_PROFILE
+from stream_app.scoring.decay import NO_PARTS
+from stream_app.scoring.decay_due import next_move
 from stream_app.scoring.fit import FitRule
 from stream_app.scoring.ledger import Occasion, Output, cut, fires_after, post
 from stream_app.scoring.org_rules import OrgRules
@@ -43,10 +45,12 @@ class Paying(Protocol):
 class Accounts:
     """The profiles of one contact.
 
-    A profile without a state shows 0, whatever its limits: it begins with its first award.
+    A profile without a state shows 0, whatever its limits: it begins with its first award.  Awards decay from ``at``,
+    at most ``clock``, which is where decaying scores are shown.
     """
 
-    def __init__(self, core: Core, org: OrgRules) -> None:
+    def __init__(self, core: Core, org: OrgRules, clock: int, at: int) -> None:
+        self._clock, self._at = clock, at
         self._core = core
         self._log_id = core.log_id
         self._paid: list[Award] = []
@@ -57,7 +61,9 @@ class Accounts:
 
     def award(self, profile_id: str, points: int, reason: str) -> None:
         """Pay a profile what a command orders: points that fit."""
-        self._log(self._account(profile_id), points, reason)
+        account = self._account(profile_id)
+        self._log(account, points, reason)
+        account.fade(None, points, self._at)
 
     def pay_rules(self, firing: Iterable[Paying]) -> None:
         """Pay rules that fired, in their order, as far as it fits."""
@@ -66,6 +72,12 @@ class Accounts:
             points = cut(account.total, rule.points)
             self._paid.append(self._log(account, points, rule.reason, rule.id, rule.name))
             account.count(rule.group, points)
+            account.fade(rule.group, points, self._at)
+
+    def decay(self, profile_ids: Iterable[str]) -> None:
+        """Let profiles show what they have come to by themselves (S38)."""
+        for profile_id in profile_ids:
+            self._account(profile_id).due = True
 
     def unclamped(self, profile_id: str) -> int:
         """Return what a profile would show without floor and ceiling (D8)."""
@@ -82,7 +94,7 @@ class Accounts:
             if account.profile.operands is None:
                 if state.total:
                     self._log(account, -state.total, reason)
-                account.groups, account.fit = {}, {}
+                account.forget()
 
     def fit(self, facts: Facts, *, every: bool) -> None:
         """Let fit rules pay what their conditions are worth now, in id order: every one, or the watchful.
@@ -101,12 +113,17 @@ class Accounts:
         for rule_id, profile_id, rule in sorted(due, key=_by_ids):
             self._fit(rule_id, profile_id, rule, 0 if rule is None else rule.worth(known))
 
-    def open_all(self) -> None:
-        """Look at every published profile that has a state, whether or not it is paid (D15)."""
+    def open_all(self, *, fresh: bool) -> None:
+        """Look at every published profile that has a state, whether or not it is paid (D15).
+
+        ``fresh`` tells that the clock rules are: what is due by them shows what it has come to.
+        """
         self._all = True
-        for profile_id in self._states:
-            if profile_id in self._org.profiles:
-                self._account(profile_id)
+        for profile_id, state in self._states.items():
+            profile = self._org.profiles.get(profile_id)
+            if profile is not None:
+                due = next_move(profile, state) if fresh else None
+                self._account(profile_id).due = due is not None and due <= self._clock
 
     def settle(self, occasion: Occasion, announce: bool = True) -> tuple[Core, list[Output]]:
         """Return the core after the awards, the same object when nothing has changed, and the outputs.
@@ -116,7 +133,7 @@ class Accounts:
         shown, profiles, outputs, changed = self._shown(), dict(self._states), list[Output](), False
         for profile_id in sorted({*self._open, *shown}):
             account = self._account(profile_id)
-            state = account.counted()
+            state = account.counted(profile_id in shown)
             if profile_id in shown:
                 state, sent = post(
                     state, profile_id, account.profile.thresholds, account.awards, account.total, shown[profile_id],
@@ -136,7 +153,7 @@ class Accounts:
         account = self._open.get(profile_id)
         if account is None:
             profile = self._org.profiles.get(profile_id, PLAIN)
-            account = self._open[profile_id] = Account(profile, self._states.get(profile_id, NEW_PROFILE))
+            account = self._open[profile_id] = Account(profile, self._states.get(profile_id, NEW_PROFILE), self._clock)
         return account
 
     def _log(
@@ -187,11 +204,11 @@ class Accounts:
 
     def _shown(self) -> dict[str, int]:
         """Return what those profiles show that got an award or show another score, formulas last."""
-        shown = {
-            profile_id: account.shown
-            for profile_id, account in self._open.items()
-            if account.awards or account.shown != account.state.shown
-        }
+        shown: dict[str, int] = {}
+        for profile_id, account in self._open.items():
+            now = account.shown
+            if account.awards or now != account.state.shown:
+                shown[profile_id] = now
         for profile in self._org.formulas:
             operands = profile.operands or ()
             known = self._all and any(one in self._states for one in (profile.id, *operands))
@@ -203,10 +220,11 @@ class Accounts:
 
 
 def pay_profiles(
-    core: Core, org: OrgRules, firing: Iterable[Paying], facts: Facts, occasion: Occasion, *, changed: bool
-) -> tuple[Core, list[Output]]:
+    core: Core, org: OrgRules, firing: Iterable[Paying], facts: Facts, occasion: Occasion, clock: int, at: int, *,
+    changed: bool,
+) -> tuple[Core, list[Output]]:  # fmt: skip
     """Return the core and the outputs after rules that fired and fit rules; ``changed`` tells whether facts have."""
-    accounts = Accounts(core, org)
+    accounts = Accounts(core, org, clock, at)
     accounts.pay_rules(firing)
     accounts.fit(facts, every=changed)
     return accounts.settle(occasion)

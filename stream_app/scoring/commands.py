@@ -54,35 +54,35 @@ def decide_command(contact: Contact | None, command: Command, rulebook: Rulebook
     elif profile.operands is not None:
         decision = _refuse(f"the score {command.profile_id} is made of others: pay one of these")
     else:
-        decision = _obey(contact or new_contact(clock), command, org, occasion)
+        decision = _obey(contact or new_contact(clock), command, org, occasion, clock)
     if decision.contact is None:
         return msgspec.structs.replace(decision, contact=contact)
     remembered = with_commands(decision.contact, remember_command(decision.contact.commands, digest))
     return msgspec.structs.replace(decision, contact=remembered)
 
 
-def _obey(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
+def _obey(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Return the decision but for the command id; a rejected one has no contact."""
     match command.kind:
         case "adjust":
-            return _adjust(contact, command, org, occasion)
+            return _adjust(contact, command, org, occasion, clock)
         case "set":
-            return _set(contact, command, org, occasion)
+            return _set(contact, command, org, occasion, clock)
         case "reset":
-            return _reset(contact, org, occasion)
+            return _reset(contact, org, occasion, clock)
         case "tag":
-            return _tag(contact, command, org, occasion)
+            return _tag(contact, command, org, occasion, clock)
         case "untag":
-            return _untag(contact, command.tag, org, occasion)
+            return _untag(contact, command.tag, org, occasion, clock)
         case "enrol":
-            return _without_points(contact, org, occasion)
+            return _without_points(contact, org, occasion, clock)
         case _:
             assert_never(command.kind)
 
 
-def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
+def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Add points; then each manual rule pays once, never on its own award (S19), by the command's time (S17)."""
-    accounts = Accounts(contact.core, org)
+    accounts = Accounts(contact.core, org, clock, command.at)
     if not fits(accounts.total(command.profile_id) + command.amount):
         return _refuse("the score would leave int64")
     accounts.award(command.profile_id, command.amount, _reason(command, ADJUST_REASON))
@@ -93,9 +93,9 @@ def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasio
     return Decision("applied", _with_core(contact, core, learnt), outputs, capped)
 
 
-def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
+def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Overwrite the score, so that this is what is shown; silent unless ``fireTriggers`` (D8)."""
-    accounts = Accounts(contact.core, org)
+    accounts = Accounts(contact.core, org, clock, clock)
     points = command.amount - accounts.unclamped(command.profile_id)
     if points == 0:
         return Decision("no_effect", contact)
@@ -106,39 +106,39 @@ def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) 
     return Decision("applied", _with_core(contact, core), outputs)
 
 
-def _reset(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
+def _reset(contact: Contact, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Set all scores to 0, drop fire counts and what they paid for; announced like an adjust (D26, decision 0005)."""
     if not all(fits(-state.total) for state in contact.core.profiles.values()):
         return _refuse("the award would leave int64")
     fresh = without_counts(contact)
-    accounts = Accounts(fresh.core, org)
+    accounts = Accounts(fresh.core, org, clock, clock)
     accounts.reset(RESET_REASON)
     core, outputs = accounts.settle(occasion)
     return Decision("applied" if outputs else "no_effect", _with_core(fresh, core), outputs)
 
 
-def _tag(contact: Contact, command: Command, org: OrgRules, occasion: Occasion) -> Decision:
+def _tag(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Give a tag; tag_added rules fire as if an event had come, without a site (D12)."""
     tag = command.tag
     if tag in contact.facts.tags:
-        return _without_points(contact, org, occasion)
+        return _without_points(contact, org, occasion, clock)
     after = with_facts(contact, with_tag(contact.facts, tag))
     firing, capped, learnt = _firing(TAG_ADDED, {TAG_PROPERTY: tag}, after, command, org)
-    core, outputs = pay_profiles(after.core, org, firing, after.facts, occasion, changed=True)
+    core, outputs = pay_profiles(after.core, org, firing, after.facts, occasion, clock, command.at, changed=True)
     return Decision("applied", _with_core(after, core, learnt), outputs, capped)
 
 
-def _untag(contact: Contact, tag: str, org: OrgRules, occasion: Occasion) -> Decision:
+def _untag(contact: Contact, tag: str, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     if tag not in contact.facts.tags:
-        return _without_points(contact, org, occasion)
+        return _without_points(contact, org, occasion, clock)
     after = with_facts(contact, without_tag(contact.facts, tag))
-    core, outputs = pay_profiles(after.core, org, (), after.facts, occasion, changed=True)
+    core, outputs = pay_profiles(after.core, org, (), after.facts, occasion, clock, clock, changed=True)
     return Decision("applied", _with_core(after, core), outputs)
 
 
-def _without_points(contact: Contact, org: OrgRules, occasion: Occasion) -> Decision:
+def _without_points(contact: Contact, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Return what an order does that has nothing to do: it is an input all the same (D24)."""
-    core, outputs = pay_profiles(contact.core, org, (), contact.facts, occasion, changed=False)
+    core, outputs = pay_profiles(contact.core, org, (), contact.facts, occasion, clock, clock, changed=False)
     return Decision("applied" if outputs else "no_effect", _with_core(contact, core), outputs)
 
 

@@ -72,11 +72,11 @@ def decide(
     """
     match given:
         case EngagementEvent():
-            return _event(contact or new_contact(clock), given, rulebook, origin, window, longest_dwell)
+            return _event(contact or new_contact(clock), given, rulebook, clock, origin, window, longest_dwell)
         case Command():
             return decide_command(contact, given, rulebook, clock, origin)
         case ContactAttributes():
-            return _attributes(contact or new_contact(clock), given, rulebook, origin)
+            return _attributes(contact or new_contact(clock), given, rulebook, clock, origin)
         case Erase():
             return Decision("no_effect", None) if contact is None else Decision("applied", None, (Erased(),))
         case _:
@@ -84,8 +84,9 @@ def decide(
 
 
 def _event(
-    contact: Contact, event: EngagementEvent, rulebook: Rulebook, origin: str, window: int, longest_dwell: int
-) -> Decision:
+    contact: Contact, event: EngagementEvent, rulebook: Rulebook, clock: int, origin: str, window: int,
+    longest_dwell: int,
+) -> Decision:  # fmt: skip
     core, older = contact.core, contact.older
     recent, filled = core.recent, 0
     if event.event_id is not None:
@@ -122,7 +123,9 @@ def _event(
             log_id += len(firing)
         else:
             changed = facts is not contact.facts
-            paid, outputs = pay_profiles(core, org, firing, facts, occasion, changed=changed)
+            paid, outputs = pay_profiles(
+                core, org, firing, facts, occasion, clock, event.occurred_at, changed=changed
+            )  # fmt: skip
             log_id, profiles, fires = paid.log_id, paid.profiles, paid.fires
     core = Core(
         core.schema_version, core.born_at, last_at, log_id, profiles, fires, recent, core.segments + filled, core.has,
@@ -136,7 +139,9 @@ def _event(
     return Decision("applied" if outputs else "no_effect", after, outputs, capped)
 
 
-def _attributes(contact: Contact, given: ContactAttributes, rulebook: Rulebook, origin: str) -> Decision:
+def _attributes(
+    contact: Contact, given: ContactAttributes, rulebook: Rulebook, clock: int, origin: str
+) -> Decision:  # fmt: skip
     """Replace the attributes (contract section 2); the newest to arrive is in force, for fit rules too (S36)."""
     old, org = contact.facts, rulebook.org(given.org_id)
     facts = Facts(SCHEMA_VERSION, given.email, old.tags, given.attributes, given.updated_at)
@@ -147,6 +152,6 @@ def _attributes(contact: Contact, given: ContactAttributes, rulebook: Rulebook, 
             origin, given.org_id, None, given.contact_id, AttributesCause(), format_time(given.updated_at),
             rulebook.version,
         )  # fmt: skip
-        core, outputs = pay_profiles(after.core, org, (), facts, occasion, changed=True)
+        core, outputs = pay_profiles(after.core, org, (), facts, occasion, clock, given.updated_at, changed=True)
         after = msgspec.structs.replace(after, core=core)
     return Decision("applied" if changed or outputs else "no_effect", after, outputs)

@@ -1,9 +1,8 @@
-"""What the clock does to a contact: its due times act before its inputs and while nothing comes (S1, S37, D10).
+"""What the clock does to a contact: its due times act before its inputs and while nothing comes (S1, S37, S38, D10).
 
-Laws: due times act in their order, each once, before what arrives at the same instant; a contact's alarm lies at or
-before its earliest due time, so an event that only moves that later changes no alarm: it is looked at when it rings.
-An alarm that was set with other clock rules is set anew before anything else happens to its contact.
-Source: decision 0014.
+Laws: due times act in their order, each once, before what arrives at the same instant, decay before silences; an alarm
+that was set with other clock rules is set anew before anything else happens to its contact.
+Source: decisions 0014, 0015.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,9 @@ from schemas.outputs import ClockCause
 from schemas.state import Alarm, Core
 from schemas.times import format_time
 from stream_app.scoring.accounts import Accounts
+from stream_app.scoring.alarm import armed, earliest, fresh, met, sooner, with_alarm
 from stream_app.scoring.contact import NO_ONCE, Contact, with_once
+from stream_app.scoring.decay_due import moves
 from stream_app.scoring.decide import DEDUPE_IDS, Input, decide
 from stream_app.scoring.decision import Decision
 from stream_app.scoring.inactivity import Silence, silent_since
@@ -50,9 +51,11 @@ def decide_on_time(
         if after is None:
             return decision
         core = after.core  # silent_since, written out: every event comes by here
-        if not alarm.acted and alarm.due <= (core.last_at - core.idle_ms or core.born_at) + rules.shortest_ms:
+        still = not rules.decays or (contact is not None and core.profiles is contact.core.profiles)
+        silent = core.last_at - core.idle_ms or core.born_at
+        if still and not alarm.acted and alarm.due <= silent + rules.shortest_ms:
             return decision
-        return msgspec.structs.replace(decision, contact=_armed(contact, after, rulebook.org(given.org_id)))
+        return msgspec.structs.replace(decision, contact=armed(contact, after, rulebook.org(given.org_id), clock))
     return _decide_after(contact, given, rulebook, clock, origin, window, longest_dwell)
 
 
@@ -68,7 +71,7 @@ def _decide_after(
     decision = decide(contact, given, rulebook, clock, origin, window, longest_dwell)
     after = decision.contact
     if after is not None and after is not contact:
-        after = _armed(contact, after, org)
+        after = armed(contact, after, org, clock)
     if rung is None and after is decision.contact:
         return decision
     outputs, capped = decision.outputs, decision.capped
@@ -80,16 +83,17 @@ def _decide_after(
 def clock_rules_changed(before: Rulebook, now: Rulebook) -> bool:
     """Tell whether alarms that were set under one rulebook may be too late under another."""
     return any(
-        org.clock.version != before.org(org_id).clock.version and org.clock.silences for org_id, org in now.orgs.items()
+        org.clock.version != before.org(org_id).clock.version and (org.clock.silences or org.clock.decays)
+        for org_id, org in now.orgs.items()
     )
 
 
-def rearmed(contact: Contact, org_id: str, rulebook: Rulebook) -> Contact:
-    """Return a contact whose alarm goes by the clock rules in force."""
-    org, alarm = rulebook.org(org_id), contact.core.alarm
-    if org.clock.version == (0 if alarm is None else alarm.version):
-        return contact
-    return ring(contact, org_id, "", rulebook).contact
+def rearmed(before: Contact, after: Contact, org_id: str, rulebook: Rulebook, clock: int) -> Contact:
+    """Return a contact, as a sweep has left it, whose alarm goes by the clock rules in force."""
+    org = rulebook.org(org_id)
+    if fresh(before.core, org):
+        return ring(after, org_id, "", rulebook, clock).contact
+    return armed(before, after, org, clock) if org.clock.decays and after is not before else after
 
 
 def overdue(core: Core, org: OrgRules, clock: int) -> bool:
@@ -104,63 +108,63 @@ def catch_up(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook,
     """Let all due times up to ``clock`` act, in order."""
     org, outputs, capped = rulebook.org(org_id), list[Output](), 0
     while overdue(contact.core, org, clock):
-        rung = ring(contact, org_id, contact_id, rulebook)
+        rung = ring(contact, org_id, contact_id, rulebook, clock)
         contact, capped = rung.contact, capped + rung.capped
         outputs += rung.outputs
     return Rung(contact, outputs, capped)
 
 
-def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook) -> Rung:
-    """Let the due time at which the alarm stands act, or set the alarm to the earliest there is."""
-    core, org = contact.core, rulebook.org(org_id)
+def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clock: int) -> Rung:
+    """Let the due time at which the alarm stands act, or set the alarm to the earliest there is.
+
+    ``clock`` is from when clock rules count that are new to the contact.
+    """
+    org = rulebook.org(org_id)
+    core = met(contact.core, org, clock) if fresh(contact.core, org) else contact.core
     alarm, start = core.alarm, silent_since(core)
     acted = 0 if alarm is None else alarm.acted
     dues = [silence.next_due(start, acted) for silence in org.clock.silences]
-    due = min((due for due in dues if due is not None), default=None)
-    if alarm is None or due is None or alarm.due != due or alarm.version != org.clock.version:
-        return Rung(_with_alarm(contact, Alarm(due, org.clock.version, acted)))
+    moving = moves(org, core.profiles)
+    silent = min((due for due in dues if due is not None), default=None)
+    due = sooner(silent, min(moving.values(), default=None))
+    if alarm is None or due is None or alarm.due != due or fresh(core, org):
+        contact = contact if core is contact.core else msgspec.structs.replace(contact, core=core)
+        return Rung(with_alarm(contact, Alarm(due, org.clock.version, acted)))
     outputs: list[Output] = []
     capped = 0
+    if due in moving.values():
+        falling = [profile_id for profile_id, at in moving.items() if at == due]
+        contact, told = _decayed(contact, falling, org, due, _occasion(due, "decay", org_id, contact_id, rulebook))
+        outputs += told
     for silence in (silence for silence, its in zip(org.clock.silences, dues, strict=True) if its == due):
         if silence.cap is not None and contact.core.fires.get(silence.id, 0) >= silence.cap:
             capped += 1
             continue
-        occasion = Occasion(
-            f"clock-{due}-{silence.id}-{org_id}-{contact_id}", org_id, None, contact_id, CLOCK, format_time(due),
-            rulebook.version,
-        )  # fmt: skip
-        contact, told = _paid(contact, silence, org, occasion)
+        contact, told = _paid(contact, silence, org, due, _occasion(due, silence.id, org_id, contact_id, rulebook))
         outputs += told
-    return Rung(_with_alarm(contact, Alarm(_earliest(org, start, due), alarm.version, due)), outputs, capped)
+    acted = due if due == silent else acted
+    next_due = sooner(earliest(org, start, acted), min(moves(org, contact.core.profiles).values(), default=None))
+    return Rung(with_alarm(contact, Alarm(next_due, alarm.version, acted)), outputs, capped)
 
 
-def _armed(before: Contact | None, after: Contact, org: OrgRules) -> Contact:
-    """Return a contact with an alarm that is not too late after an input; one that is too early stays."""
-    alarm, start = after.core.alarm, silent_since(after.core)
-    if before is None or alarm is None:
-        return _with_alarm(after, Alarm(_earliest(org, start, 0), org.clock.version))
-    if start == silent_since(before.core):
-        return after
-    set_for = alarm.due
-    if set_for is None or set_for > start + org.clock.shortest_ms:
-        due = _earliest(org, start, 0)
-        set_for = due if set_for is None or due is None or due < set_for else set_for
-    if set_for == alarm.due and not alarm.acted:
-        return after
-    return _with_alarm(after, Alarm(set_for, alarm.version))
+def _occasion(due: int, what: int | str, org_id: str, contact_id: str, rulebook: Rulebook) -> Occasion:
+    origin = f"clock-{due}-{what}-{org_id}-{contact_id}"
+    return Occasion(origin, org_id, None, contact_id, CLOCK, format_time(due), rulebook.version)
 
 
-def _earliest(org: OrgRules, start: int, acted: int) -> int | None:
-    dues = (silence.next_due(start, acted) for silence in org.clock.silences)
-    return min((due for due in dues if due is not None), default=None)
+def _decayed(
+    contact: Contact, profile_ids: list[str], org: OrgRules, due: int, occasion: Occasion
+) -> tuple[Contact, list[Output]]:
+    accounts = Accounts(contact.core, org, due, due)
+    accounts.decay(profile_ids)
+    core, outputs = accounts.settle(occasion)
+    return msgspec.structs.replace(contact, core=core), outputs
 
 
-def _paid(contact: Contact, silence: Silence, org: OrgRules, occasion: Occasion) -> tuple[Contact, list[Output]]:
-    accounts = Accounts(contact.core, org)
+def _paid(
+    contact: Contact, silence: Silence, org: OrgRules, due: int, occasion: Occasion
+) -> tuple[Contact, list[Output]]:
+    accounts = Accounts(contact.core, org, due, due)
     accounts.pay_rules([silence])
     core, outputs = accounts.settle(occasion)
     return with_once(msgspec.structs.replace(contact, core=core), NO_ONCE), outputs
-
-
-def _with_alarm(contact: Contact, alarm: Alarm) -> Contact:
-    return msgspec.structs.replace(contact, core=msgspec.structs.replace(contact.core, alarm=alarm))

@@ -96,7 +96,7 @@ def post(
         crossings, held = thresholds.cross(before, shown, held)
         if announce:
             outputs += [_crossed(changed, value, direction == "up") for value, direction in crossings]
-    return ProfileState(total, state.awards + len(awards), shown, version, held, state.parts), outputs
+    return ProfileState(total, state.awards + len(awards), shown, version, held, state.parts, state.decay), outputs
 
 
 def cut(total: int, points: int) -> int:

@@ -3,7 +3,7 @@
 Laws: a rule belongs to one profile, that of its newest record: what a publish froze of a rule that has moved to another
 profile since then does not count, and of an id frozen twice the profile first in order has it; ``rules`` holds inactive
 rules and drafts too, for names and fire counts; what pays is in ``by_type`` and ``fit``.
-Source: S30-S36, D15, docs/decisions/0012.
+Source: S30-S38, D15, docs/decisions/0012, 0015.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,17 +33,29 @@ class Published(NamedTuple):
         return () if self.body.formula is None else tuple(self.body.formula.average)
 
 
+class Decaying(NamedTuple):
+    """Since when a profile decays, and what of its body says when it moves by itself."""
+
+    since: int
+    body: tuple[Any, ...]
+
+
 class ClockRules(msgspec.Struct, frozen=True):
     """What acts by the clock in one org.
 
     ``version`` is the rulebook version at which it last changed, 0 before there was anything; ``since`` tells since
-    when each silence is live (D10, D25), ``shortest_ms`` the shortest of their periods.
+    when each silence is live (D10, D25), ``shortest_ms`` the shortest of their periods; ``decays`` by profile id.
     """
 
     version: int = 0
     silences: tuple[Silence, ...] = ()
     since: Mapping[int, int] = {}
     shortest_ms: int = 0
+    decays: Mapping[str, Decaying] = {}
+
+    def decays_since(self, profile_id: str) -> int:
+        """Return since when a profile decays, 0 if it does not."""
+        return self.decays[profile_id].since if profile_id in self.decays else 0
 
 
 _DEFAULT: Final = ScoredProfile(DEFAULT_PROFILE, ProfileBody())
@@ -99,9 +111,12 @@ def compile_org(
     """Return an org from its records."""
     of_profile = live_rules(authored, published)
     scoring = [rule for rules in of_profile.values() for rule in rules]
-    default = ScoredProfile(DEFAULT_PROFILE, profile or ProfileBody(), of_profile[DEFAULT_PROFILE])
+    since = clock.decays_since(DEFAULT_PROFILE)
+    default = ScoredProfile(DEFAULT_PROFILE, profile or ProfileBody(), of_profile[DEFAULT_PROFILE], since=since)
     profiles = {DEFAULT_PROFILE: default} | {
-        profile_id: ScoredProfile(profile_id, one.body, of_profile[profile_id], one.version)
+        profile_id: ScoredProfile(
+            profile_id, one.body, of_profile[profile_id], one.version, clock.decays_since(profile_id)
+        )
         for profile_id, one in sorted(published.items())
     }
     fit = sorted((rule for one in profiles.values() for rule in one.fit.values()), key=_by_id)

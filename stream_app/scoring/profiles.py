@@ -1,4 +1,4 @@
-"""Profiles, compiled: what a published profile shows of what a contact has been paid (S34, S35, D1, D20).
+"""Profiles, compiled: what a published profile shows of what a contact has been paid (S34, S35, S38, D1, D20).
 
 Laws: the total is never changed by what is shown; a group counts at most its max and at least its min, floor and
 ceiling come last, and what is shown is an int64; a formula is the average of what its operands show, rounded half
@@ -22,39 +22,51 @@ Groups = Mapping[str, int]
 class ScoredProfile:
     """One published profile; ``operands`` is None unless it has a formula, ``limited`` whether total is not what shows.
 
+    ``decay`` is None unless it decays, since when what was earned before does is ``since``; ``limits`` by group.
     ``fit`` are its fit rules by id, ``reads`` the profiles that it shows something of.  ``shape`` is equal for two
     versions between which nothing can move what contacts without input are shown; ``publishes`` the number of publishes
     so far, 0 for ``default``.
     """
 
     __slots__ = (
-        "_ceiling", "_floor", "_groups", "fit", "id", "limited", "operands", "publishes", "reads", "shape",
-        "thresholds",
+        "_ceiling", "_floor", "decay", "fit", "id", "limited", "limits", "operands", "publishes", "reads", "shape",
+        "since", "thresholds",
     )  # fmt: skip
 
-    def __init__(self, profile_id: str, body: ProfileBody, rules: Iterable[Rule] = (), publishes: int = 0) -> None:
+    def __init__(
+        self, profile_id: str, body: ProfileBody, rules: Iterable[Rule] = (), publishes: int = 0, since: int = 0
+    ) -> None:
         self.id = profile_id
+        self.decay = body.decay
+        self.since = since
         self.publishes = publishes
         self.thresholds = _thresholds(body)
         self.operands = None if body.formula is None else tuple(body.formula.average)
         self._floor = INT64_MIN if body.floor is None else body.floor
         self._ceiling = INT64_MAX if body.ceiling is None else body.ceiling
-        self._groups = tuple(
-            (group.name, INT64_MIN if group.min is None else group.min, INT64_MAX if group.max is None else group.max)
+        self.limits = {
+            group.name: (INT64_MIN if group.min is None else group.min, INT64_MAX if group.max is None else group.max)
             for group in body.groups
-        )
-        self.limited = bool(self._groups) or body.floor is not None or body.ceiling is not None
+        }
+        bounded = self.limits or body.floor is not None or body.ceiling is not None
+        self.limited = bool(bounded) or body.decay is not None
         active = sorted((rule for rule in rules if rule.active), key=_by_id)
         self.fit = {rule.id: FitRule(rule, rule.attribute) for rule in active if rule.attribute is not None}
         self.reads = frozenset(self.operands or ()).union(*(rule.scores for rule in self.fit.values()))
-        self.shape: Any = (self._floor, self._ceiling, frozenset(self._groups), self.operands, _shapes(active))
+        groups = frozenset(self.limits.items())
+        self.shape: Any = (self._floor, self._ceiling, groups, self.operands, _shapes(active), body.decay)
 
     def unclamped(self, total: int, groups: Groups) -> int:
         """Return what would be shown without floor and ceiling."""
-        for name, least, most in self._groups:
+        for name, (least, most) in self.limits.items():
             counted = groups.get(name, 0)
             total += min(max(counted, least), most) - counted
         return total
+
+    def limit(self, group: str | None, amount: int, unit: int) -> int:
+        """Return what a group counts of an amount, both in parts of a point, of which ``unit`` make one."""
+        limits = None if group is None else self.limits.get(group)
+        return amount if limits is None else min(max(amount, limits[0] * unit), limits[1] * unit)
 
     def shown(self, total: int, groups: Groups) -> int:
         """Return what is shown of a total and of the sums of its groups."""

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileRecord, Rule
 from schemas.ids import valid_org
-from stream_app.scoring.inactivity import compile_silences, live_since
-from stream_app.scoring.org_rules import NO_RULES, ClockRules, OrgRules, Published, compile_org, live_rules
+from stream_app.scoring.org_fold import OrgFold
+from stream_app.scoring.org_rules import NO_RULES, OrgRules, Published
 from stream_app.scoring.profiles import refers_to
 
 RULE: Final = "rule"
@@ -69,53 +69,10 @@ class Folded(NamedTuple):
 EMPTY_RULEBOOK: Final = Rulebook()
 
 
-class _Draft:
-    """One org while records are folded into it; its compilation waits for the last of them."""
-
-    def __init__(self, org: OrgRules) -> None:
-        self.authored, self.profile, self.published = dict(org.authored), org.profile, dict(org.published)
-        self.clock, self.since = org.clock, dict(org.clock.since)
-        frozen = (rule for one in self.published.values() for rule in one.body.rules)
-        self.any_silence = any(rule.inactivity is not None for rule in (*self.authored.values(), *frozen))
-        self.silences = self._live_silences()
-
-    def compiled(self) -> OrgRules:
-        """Return the org, compiled."""
-        return compile_org(self.authored, self.profile, self.published, self.clock)
-
-    def meet(self, rules: Iterable[Rule]) -> None:
-        """Note that a record brings rules."""
-        self.any_silence = self.any_silence or any(rule.inactivity is not None for rule in rules)
-
-    def count_silences(self, version: int, published: ProfileRecord | None = None) -> None:
-        """Note since when each rule in force pays for silence, after a record, perhaps of a publish (D25)."""
-        before, self.silences = self.silences, self._live_silences()
-        if before == self.silences:
-            return
-        for rule_id, rule in self.silences.items():
-            after = rule
-            if published is not None and rule.profile_id == published.id:
-                after = rule.model_copy(update={"updated_at": published.updated_at})
-            self.since[rule_id] = live_since(before.get(rule_id), self.since.get(rule_id, 0), after)
-        for rule_id in before.keys() - self.silences.keys():
-            del self.since[rule_id]
-        silences = compile_silences((rule for rule in self.silences.values() if rule.active), self.since)
-        if silences != self.clock.silences:
-            shortest = min((silence.period_ms for silence in silences), default=0)
-            self.clock = ClockRules(version, silences, dict(self.since), shortest)
-
-    def _live_silences(self) -> dict[int, Rule]:
-        """Return the rules in force that pay for silence; of a draft, and of an org without such rules, none."""
-        if not self.any_silence:
-            return {}
-        live = live_rules(self.authored, self.published).values()
-        return {rule.id: rule for rules in live for rule in rules if rule.inactivity is not None}
-
-
 def fold(rulebook: Rulebook, records: Iterable[ConfigRecord]) -> Folded:
     """Return the Rulebook after more config records, which come in offset order."""
     version, unknown = rulebook.version, 0
-    drafts: dict[str, _Draft] = {}
+    drafts: dict[str, OrgFold] = {}
     ignored: list[Ignored] = []
     for record in records:
         version = record.offset + 1
@@ -126,7 +83,7 @@ def fold(rulebook: Rulebook, records: Iterable[ConfigRecord]) -> Folded:
         if valid_org(org_id) is None:
             ignored.append(Ignored(record.key, record.offset, "the key holds no org id"))
             continue
-        draft = drafts.setdefault(org_id, _Draft(rulebook.org(org_id)))
+        draft = drafts.setdefault(org_id, OrgFold(rulebook.org(org_id)))
         take = _take_rule if kind == RULE else _take_profile
         if reason := take(draft, org_id, object_id, record.value, version):
             ignored.append(Ignored(record.key, record.offset, reason))
@@ -141,7 +98,7 @@ def _split(key: bytes) -> tuple[str, str, str]:
     return kind, org_id, object_id
 
 
-def _take_rule(draft: _Draft, org_id: str, object_id: str, value: bytes | None, version: int) -> str | None:
+def _take_rule(draft: OrgFold, org_id: str, object_id: str, value: bytes | None, version: int) -> str | None:
     """Fold one rule record in; return why not."""
     if value is None:
         rule_id = int(object_id) if object_id.isdecimal() and len(object_id) < 20 else 0
@@ -160,11 +117,12 @@ def _take_rule(draft: _Draft, org_id: str, object_id: str, value: bytes | None, 
     return None
 
 
-def _take_profile(draft: _Draft, org_id: str, object_id: str, value: bytes | None, version: int) -> str | None:
+def _take_profile(draft: OrgFold, org_id: str, object_id: str, value: bytes | None, version: int) -> str | None:
     """Fold one profile record in; return why not."""
     if value is None:
         if object_id == DEFAULT_PROFILE:
             draft.profile = None
+            draft.count_decays(version, "")
         return _publish(draft, object_id, None, version)
     model = Profile if object_id == DEFAULT_PROFILE else ProfileRecord
     try:
@@ -176,10 +134,11 @@ def _take_profile(draft: _Draft, org_id: str, object_id: str, value: bytes | Non
     if isinstance(profile, ProfileRecord):
         return _publish(draft, profile.id, profile, version)
     draft.profile = profile
+    draft.count_decays(version, profile.updated_at)
     return None
 
 
-def _publish(draft: _Draft, profile_id: str, record: ProfileRecord | None, version: int) -> str | None:
+def _publish(draft: OrgFold, profile_id: str, record: ProfileRecord | None, version: int) -> str | None:
     """Fold in what of a profile is published, if anything; return why not."""
     earlier = draft.published.pop(profile_id, None)
     body = None if record is None else record.published
@@ -193,6 +152,7 @@ def _publish(draft: _Draft, profile_id: str, record: ProfileRecord | None, versi
         draft.published[profile_id] = now
     draft.meet([] if body is None else body.rules)
     draft.count_silences(version, record)
+    draft.count_decays(version, "" if record is None else record.updated_at)
     return None
 
 

@@ -12,7 +12,9 @@ import msgspec
 from schemas.outputs import ConfigCause
 from schemas.times import format_time
 from stream_app.scoring.accounts import Accounts
+from stream_app.scoring.alarm import fresh
 from stream_app.scoring.contact import Contact
+from stream_app.scoring.due import rearmed
 from stream_app.scoring.ledger import Occasion, Output
 from stream_app.scoring.rulebook import Rulebook
 
@@ -32,14 +34,18 @@ def asks_facts(org_id: str, rulebook: Rulebook) -> bool:
 def sweep(
     contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clock: int
 ) -> tuple[Contact, Sequence[Output]]:
-    """Return a contact as it is shown under a rulebook, the same object when nothing moves, and what is told of it."""
+    """Return a contact as it is shown under a rulebook, the same object when nothing moves, and what is told of it.
+
+    Its alarm then goes by the clock rules in force.
+    """
     org = rulebook.org(org_id)
-    accounts = Accounts(contact.core, org)
-    accounts.open_all()
+    accounts = Accounts(contact.core, org, clock, clock)
+    accounts.open_all(fresh=fresh(contact.core, org))
     accounts.fit(contact.facts, every=True)
     occasion = Occasion(
         f"config-{rulebook.version}-{org_id}-{contact_id}", org_id, None, contact_id, CONFIG, format_time(clock),
         rulebook.version,
     )  # fmt: skip
     core, outputs = accounts.settle(occasion)
-    return (contact if core is contact.core else msgspec.structs.replace(contact, core=core)), outputs
+    after = contact if core is contact.core else msgspec.structs.replace(contact, core=core)
+    return rearmed(contact, after, org_id, rulebook, clock), outputs
