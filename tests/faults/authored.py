@@ -1,6 +1,7 @@
 """The rules and profiles of a fault run, and how they are edited while it runs.
 
-Laws: the n-th edit is the same in every run; every condition that a rule can have occurs, and is edited.
+Laws: the n-th edit is the same in every run; every condition that a rule can have occurs, and is edited.  An edit of a
+silence never makes an earlier due time: which batch pays that depends on how far the sweep has come (decision 0014).
 """
 
 import json
@@ -45,16 +46,23 @@ RULES: tuple[dict[str, Any], ...] = (
         "page": {"url": "*/docs*", "timeSpentSeconds": 3000},
     },
 )  # fmt: skip
+SILENCES: tuple[dict[str, Any], ...] = (
+    {"id": 20, "name": "A day of silence", "points": -3, "inactivity": {"days": 1}, "maxPerContact": 8},
+    {"id": 21, "name": "Silent again", "points": -1, "inactivity": {"days": 1, "repeat": True}},
+    {"id": 22, "name": "Silent twice", "points": 4, "inactivity": {"days": 1}, "maxPerContact": 2},
+    {"id": 23, "name": "Two days of silence", "points": 7, "inactivity": {"days": 2, "repeat": True}},
+)
 THRESHOLDS = [25, {"value": 50, "hysteresis": 10}, 100, -20]
 
 
-def config_records() -> Authored:
+def config_records(silences: bool = True) -> Authored:
     """Key and value of every authored object, as ``config`` keeps it."""
+    rules = RULES + SILENCES * silences
     made: Authored = []
     for org in ORGS:
         profile = {"id": "default", "name": "Lead score", "thresholds": THRESHOLDS}
         made.append((f"profile:{org}:default".encode(), body(profile, org)))
-        made += [(f"rule:{org}:{rule['id']}".encode(), body(rule, org)) for rule in RULES]
+        made += [(f"rule:{org}:{rule['id']}".encode(), body(rule, org)) for rule in rules]
     return made
 
 
@@ -68,7 +76,8 @@ def edited_records(number: int) -> Authored:
         RULES[10] | {"points": 1 + number % 6}, RULES[11] | {"items": {"webinar.kind": ["live"] * (number % 2)}},
         RULES[12] | window,
         RULES[13] | {"page": {"url": "*/docs/*", "hits": 1 + number % 3, "everyNth": number % 2 == 0}},
-        RULES[14] | {"active": number % 4 > 0},
+        RULES[14] | {"active": number % 4 > 0}, SILENCES[0] | {"maxPerContact": 4 + number % 9},
+        SILENCES[1] | {"points": -1 - number % 3}, SILENCES[3] | {"name": f"Two days, edition {number}"},
     )  # fmt: skip
     org = ORGS[number % 2]
     made: Authored = [(f"rule:{org}:{rule['id']}".encode(), body(rule, org)) for rule in edits]

@@ -29,8 +29,10 @@ from schemas.state import (
     Visits,
 )  # fmt: skip
 from tests.faults.logs import SOURCE_ROLES, Logs
-from tests.faults.reference import PARTS, PARTS_WITH_A_PAST, WINDOW, Contact, Reference, part
+from tests.faults.reference import Reference
+from tests.faults.reference_clock import Silent
 from tests.faults.reference_codec import murmur2
+from tests.faults.reference_contact import PARTS, PARTS_WITH_A_PAST, WINDOW, Contact, part
 from tests.faults.reference_profiles import scoring_rules
 from tests.faults.reference_rules import Rulebook
 from tests.faults.verdict import Kind, Verdict
@@ -107,8 +109,14 @@ def stored_contact(sections: Sections) -> Contact:
         "attributes": facts.attributes, "email": facts.email,
         "events": [h for n in sorted(segments) for h in hashes(sections[segments[n]])] + hashes(core.recent),
         "commands": hashes(sections.get(COMMANDS, b"")), "once": once,
-        "visits": visits,
+        "visits": visits, "newest": core.last_at, "silent": stored_silence(core),
     }  # fmt: skip
+
+
+def stored_silence(core: Core) -> Silent:
+    since, alarm = core.last_at - core.idle_ms, core.alarm
+    known = (0, None, None) if alarm is None else (alarm.acted, alarm.due, alarm.version)
+    return Silent(core.born_at, since or None, *known)
 
 
 def stored_once(value: bytes) -> dict[str, Any]:
@@ -133,7 +141,7 @@ def live(contact: Contact, book: Rulebook, org: str) -> Contact:
     fires = {rule: count for rule, count in contact["fires"].items() if rule in rules and count}
     once = {rule: memory for rule, memory in contact["once"].items() if rule in rules}
     kept = {"profiles": profiles, "fires": fires, "once": once, "visits": live_visits(contact["visits"], rules)}
-    known = {name: value for name, value in contact.items() if name not in ("pages", "newest")}
+    known = {name: value for name, value in contact.items() if name not in ("pages",)}
     return known | {name: dict(sorted(values.items())) for name, values in kept.items()}
 
 

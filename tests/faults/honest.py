@@ -1,6 +1,7 @@
 """An honest engine in memory: runs the reference and writes the logs that a right deployment would leave.
 
-Laws: batches are cut at random but deterministically; the plants of ``test_oracle`` then break one thing in these logs.
+Laws: batches are cut at random but deterministically, and the clock goes on between them and after the last; the
+plants of ``test_oracle`` then break one thing in these logs.
 The loader's records are the load, so what the oracle is tested with is what a campaign sends.
 """
 
@@ -17,6 +18,7 @@ from schemas.state import (
     HAS_FACTS,
     HAS_OPEN,
     HAS_VISITS,
+    Alarm,
     Core,
     Facts,
     Once,
@@ -31,10 +33,15 @@ from tests.faults.compare_outputs import kept_value
 from tests.faults.compare_state import OUTCOMES, Sections, hash_of
 from tests.faults.loader import Load
 from tests.faults.logs import OUTPUTS, SOURCE_ROLES, WEB, Entry, Logs
-from tests.faults.reference import WINDOW, Contact, Reference
+from tests.faults.oracle import contacts_of
+from tests.faults.reference import Reference
+from tests.faults.reference_clock import DAY
 from tests.faults.reference_codec import Record, Reject, murmur2
+from tests.faults.reference_contact import WINDOW, Contact
 
 NOW_MS = 1_780_000_000_000
+RECORD_MS = 20_000
+GAPS_MS = (0, 0, 0, 60_000)
 STORE_ID = "store-1"
 
 
@@ -48,16 +55,20 @@ class HonestEngine:
         for role, partition, key, value in Load(seed, events, NOW_MS).records():
             count = self.logs.web if role == WEB else partitions
             where = murmur2(key or b"") % count if partition is None else partition % count
-            self.append((f"leadstream.{role}", where), key, value)
+            place = (f"leadstream.{role}", where)
+            self.append(place, key, value, NOW_MS + RECORD_MS * len(self.logs.of(*place)))
             if role == WEB:
                 self.ingest(where)
         config = [(e.offset, e.key, e.value) for e in self.logs.of("leadstream.config", 0)]
         self.reference = Reference(config, partitions)
         self.version = len(config)
+        self.clock = dict.fromkeys(range(partitions), NOW_MS)
 
-    def append(self, place: tuple[str, int], key: bytes | None, value: bytes | None, **headers: bytes) -> None:
+    def append(
+        self, place: tuple[str, int], key: bytes | None, value: bytes | None, at: int = NOW_MS, **headers: bytes
+    ) -> None:
         log = self.logs.entries[place]
-        log.append(Entry(len(log), key, value, NOW_MS, tuple(headers.items())))
+        log.append(Entry(len(log), key, value, at, tuple(headers.items())))
 
     def ingest(self, partition: int) -> None:
         """Forward the newest record of a partition of the source with any key."""
@@ -71,7 +82,14 @@ class HonestEngine:
         said = zip(ORIGIN, (topic, str(partition), str(entry.offset)), strict=True)
         headers = {name: text.encode() for name, text in said}
         place = ("leadstream.rekeyed", murmur2(key) % self.logs.partitions)
-        self.append(place, key, entry.value, **headers, **{"leadstream-origin-timestamp": b"%d" % entry.timestamp})
+        self.append(
+            place,
+            key,
+            entry.value,
+            entry.timestamp,
+            **headers,
+            **{"leadstream-origin-timestamp": b"%d" % entry.timestamp},
+        )
 
     def run(self) -> Logs:
         for partition in range(self.logs.partitions):
@@ -92,9 +110,16 @@ class HonestEngine:
             seq += 1
             nexts[batch[0].topic] = batch[-1].offset + 1
             self.run_batch(partition, seq, batch)
-            counters = {topic: self.counters(topic, partition) for topic in nexts}
-            record = PartitionRecord(1, STORE_ID, dict(nexts), seq, self.version, NOW_MS, {}, counters)
-            self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
+            self.account(partition, seq, nexts)
+        for days in 1, 2:
+            self.clock[partition] += DAY
+            self.run_clock(partition, seq + days)
+            self.account(partition, seq + days, nexts)
+
+    def account(self, partition: int, seq: int, nexts: dict[str, int]) -> None:
+        counters = {topic: self.counters(topic, partition) for topic in nexts}
+        record = PartitionRecord(1, STORE_ID, dict(nexts), seq, self.version, self.clock[partition], {}, counters)
+        self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
 
     def counters(self, topic: str, partition: int) -> SourceCounters:
         counts = self.reference.counts[topic, partition]
@@ -102,17 +127,36 @@ class HonestEngine:
 
     def apply(self, record: Record) -> str:
         """Apply one record; dishonest engines differ here."""
-        return self.reference.apply(record, self.version)
+        return self.reference.apply(record, self.version, self.see(record))
+
+    def see(self, record: Record) -> int:
+        """The clock of a partition once it has seen a record."""
+        self.clock[record.partition] = max(self.clock[record.partition], record.timestamp)
+        return self.clock[record.partition]
+
+    def due(self, keys: list[bytes], clock: int) -> None:
+        """Let what is due act; dishonest engines differ here."""
+        self.reference.due(keys, self.version, clock)
+
+    def run_clock(self, partition: int, seq: int) -> None:
+        journal = BatchJournal(seq, "clock", STORE_ID, self.version, self.clock[partition])
+        keys = contacts_of(self.reference, partition)
+        self.commit(partition, journal, set(keys), lambda: self.due(keys, journal.clock))
 
     def run_batch(self, partition: int, seq: int, batch: list[Record]) -> None:
+        keys = {*contacts_of(self.reference, partition), *(record.key or b"" for record in batch)}
+
         def applied() -> None:
             for record in batch:
                 if self.apply(record) == "dead_letter":
                     self.dead_letter(partition, record)
+            self.clock[partition] = clock
+            self.due(contacts_of(self.reference, partition), clock)
 
+        clock = max(self.clock[partition], *(record.timestamp for record in batch)) + self.random.choice(GAPS_MS)
         span = InputRange(batch[0].topic, batch[0].offset, batch[-1].offset + 1)
-        journal = BatchJournal(seq, "records", STORE_ID, self.version, NOW_MS, [span])
-        self.commit(partition, journal, {record.key or b"" for record in batch}, applied)
+        journal = BatchJournal(seq, "records", STORE_ID, self.version, clock, [span])
+        self.commit(partition, journal, keys, applied)
 
     def commit(self, partition: int, journal: BatchJournal, keys: set[bytes], work: Callable[[], None]) -> None:
         """Write what some work on these contacts has done, in the order of a transaction."""
@@ -191,6 +235,11 @@ def sections_of(contact: Contact) -> Sections:
         values = b"".join(bytes.fromhex(mark) for mark in memory["values"])
         made[b"o%d" % rule] = msgspec.msgpack.encode(Once(1, memory["forgotten"], values))
     recent, once = b"".join(events[16 * full - dropped :]), tuple(sorted(contact["once"]))
-    core = Core(1, NOW_MS, NOW_MS, contact["logId"], profiles, contact["fires"], recent, full, has, once)
+    silent, newest = contact["silent"], contact["newest"]
+    alarm = None if silent.knows is None else Alarm(silent.look, silent.knows, silent.acted)
+    core = Core(
+        1, silent.first_input, newest, contact["logId"], profiles, contact["fires"], recent, full, has, once,
+        newest - (silent.interaction or 0), alarm,
+    )  # fmt: skip
     made[b"c"] = msgspec.msgpack.encode(core)
     return {name: value for name, value in made.items() if value}

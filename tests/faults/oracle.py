@@ -1,7 +1,8 @@
 """The oracle: offline, reads only logs, and says for every input, output and contact whether it is exactly right.
 
-Laws: inputs are ordered by the journal, nothing else; an input that the journal does not cover is lost; nothing that is
-missing is silently fine.  Run on a deployment at rest: ``python -m tests.faults.oracle BOOTSTRAP PREFIX APP_ID N``.
+Laws: inputs and the clock are ordered by the journal, nothing else; an input that the journal does not cover is lost;
+nothing that is missing is silently fine.
+Run on a deployment at rest: ``python -m tests.faults.oracle BOOTSTRAP PREFIX APP_ID N``.
 Reads engagement, contacts, commands, config, journal, changelog, outputs and dead letters.
 """
 
@@ -16,10 +17,10 @@ from tests.faults.compare_outputs import compare_dead_letters, compare_ledger, c
 from tests.faults.compare_state import compare_accounting, compare_state
 from tests.faults.logs import SOURCE_ROLES, Logs, read_logs
 from tests.faults.reference import Reference
-from tests.faults.reference_codec import Record, murmur2
+from tests.faults.reference_codec import Record
 from tests.faults.verdict import Verdict
 
-Ordered = list[tuple[Record | BatchJournal, int]]
+Ordered = list[tuple[Record | BatchJournal, int, int]]
 
 
 class Standing:
@@ -45,13 +46,16 @@ def check(logs: Logs) -> Verdict:
     standings: dict[int, Standing] = {}
     for partition in range(logs.partitions):
         ordered, standings[partition] = order_inputs(logs, partition, verdict)
-        for step, version in ordered:
-            if isinstance(step, BatchJournal):
-                reference.sweep(swept(reference, logs, partition, step), version, step.clock)
+        for step, version, clock in ordered:
+            if isinstance(step, Record):
+                reference.apply(step, version, clock)
+                verdict.totals["inputs"] += 1
+            elif step.kind == "sweep":
+                reference.sweep(swept(reference, logs, partition, step), version, clock)
                 verdict.totals["sweeps"] += 1
             else:
-                reference.apply(step, version)
-                verdict.totals["inputs"] += 1
+                verdict.totals["looks by the clock"] += reference.due(contacts_of(reference, partition), version, clock)
+                verdict.totals["batches of the clock"] += step.kind == "clock"
     for counts in reference.counts.values():
         verdict.totals.update(counts)
     compare_outputs(logs, reference, verdict)
@@ -63,13 +67,13 @@ def check(logs: Logs) -> Verdict:
 
 
 def order_inputs(logs: Logs, partition: int, verdict: Verdict) -> tuple[Ordered, Standing]:
-    """Return inputs and sweeps of a partition in journal order with their rulebook version, and where that leads."""
+    """Return inputs, sweeps and ends of batches in journal order, with version and clock, and where that leads."""
     standing = Standing()
     records = {logs.topic(name): {r.offset: r for r in logs.inputs(name, partition)} for name in SOURCE_ROLES}
+    sent = {logs.topic(name): times(logs, name, partition) for name in SOURCE_ROLES}
     ordered: Ordered = []
+    clock = 0
     for entry in journal_in_order(logs, partition, verdict, standing):
-        if entry.sweep is not None:
-            ordered.append((entry, entry.rulebook_version))
         for span in entry.inputs:
             found = take(logs, (span.topic, partition), (span.from_, span.to), records, standing, verdict)
             if entry.kind == "skip":
@@ -79,18 +83,38 @@ def order_inputs(logs: Logs, partition: int, verdict: Verdict) -> tuple[Ordered,
                         "lost", "input", f"{record.topic}-{partition}-{record.offset}", "skipped by the operator"
                     )
             else:
-                ordered += [(record, entry.rulebook_version) for record in found]
+                for record in found:
+                    clock = max(clock, reach(entry, sent[record.topic][record.offset]))
+                    ordered.append((record, entry.rulebook_version, clock))
+        if clock > entry.clock:
+            verdict.add("wrong", "journal", f"seq {entry.seq}", f"says clock {entry.clock}, its records reach {clock}")
+        clock = max(clock, entry.clock)
+        if entry.kind != "skip":
+            ordered.append((entry, entry.rulebook_version, entry.clock))
     for topic, left in records.items():
         for offset in sorted(left):
             verdict.add("lost", "input", f"{topic}-{partition}-{offset}", "is in no journal record")
     return ordered, standing
 
 
+def times(logs: Logs, name: str, partition: int) -> dict[int, int]:
+    return {entry.offset: entry.timestamp for entry in logs.of(logs.topic(name), partition)}
+
+
+def reach(entry: BatchJournal, timestamp: int) -> int:
+    """How far a record moves the clock (S60)."""
+    return timestamp if entry.ceiling is None else min(timestamp, entry.ceiling)
+
+
+def contacts_of(reference: Reference, partition: int) -> list[bytes]:
+    return sorted(reference.homes[partition])
+
+
 def swept(reference: Reference, logs: Logs, partition: int, entry: BatchJournal) -> list[bytes]:
     """The contacts that one part of a sweep looked at: by the keys of their cores, to the last one when it is done."""
     part = entry.sweep or Sweep(0, "", "")
     after, last = bytes.fromhex(part.from_key), bytes.fromhex(part.to_key)
-    names = {key: key + b"\x00c" for key in reference.contacts if murmur2(key) % logs.partitions == partition}
+    names = {key: key + b"\x00c" for key in contacts_of(reference, partition)}
     return [key for key, name in names.items() if name > after and (part.done or name <= last)]
 
 

@@ -1,68 +1,30 @@
 """The reference: a slow, single-threaded fold over one log, written from semantics.md by another hand than the engine.
 
 Laws: plain dicts and stdlib json; no code of the engine; every ambiguity is decided here in one visible place.
-Reads records in journal order; leaves contacts, outputs, dead letters, counts and the past of each contact.
-Source: S1-S5, S10-S17, S19, S20, S40, S50, S52, S53, D1-D9, D12, D16, D18, D19, D21, D26, D28, decision 0005.
+Reads records in journal order, with the clock that the journal gives; leaves contacts, outputs, dead letters, counts
+and the past of each contact.
+Source: S1-S5, S10-S17, S19, S20, S30-S37, S40, S50, S52, S53, S60, D1-D10, D12, D15, D16, D18-D21, D24-D26, D28,
+decisions 0005, 0012, 0013 and 0014.
 """
 
-import json
 from collections import Counter, defaultdict
-from typing import Any
+from heapq import heapify, heappop, heappush
 
-from tests.faults.reference_codec import Record, Reject, decode
+from tests.faults.reference_books import Books
+from tests.faults.reference_clock import Silent
+from tests.faults.reference_codec import Record, Reject, decode, murmur2
+from tests.faults.reference_contact import PARTS_WITH_A_PAST, WINDOW, Body, Contact, new_contact, part
 from tests.faults.reference_ledger import Ledger
-from tests.faults.reference_pages import look, new_memory, shown
-from tests.faults.reference_profiles import bodies_of, operands, scoring_rules
-from tests.faults.reference_rules import (
-    ConfigLog,
-    Rulebook,
-    cap_of,
-    cross,
-    mark_of,
-    matching,
-    page_rules,
-    rulebook_at,
-    same,
-    thresholds_of,
-)  # fmt: skip
-from tests.faults.reference_values import INT64, format_time
+from tests.faults.reference_profiles import bodies_of, operands
+from tests.faults.reference_rules import ConfigLog, Rulebook, cap_of
+from tests.faults.reference_step import SCORE_CHANGED, THRESHOLD_CROSSED, Step
+from tests.faults.reference_values import INT64
 
-WINDOW = 256
-MAX_TAGS = 500
-MAX_VALUES = 1000
-SCORE_CHANGED = "score-changed"
-THRESHOLD_CROSSED = "threshold-crossed"
-PARTS = ("core", "facts", "once", "visits", "events", "commands")
-PARTS_WITH_A_PAST = ("core", "facts", "once", "visits")
-
-Contact = dict[str, Any]
-Body = dict[str, Any]
+LOOKS_OF_A_BATCH = 500  # a wave of due contacts passes in batches of as many (decision 0014)
 
 
 def _no_past() -> dict[str, set[str | None]]:
     return {name: set() for name in PARTS_WITH_A_PAST}
-
-
-def new_contact() -> Contact:
-    return {
-        "profiles": {}, "fires": {}, "logId": 0, "tags": [], "attributes": {}, "email": None,
-        "events": [], "commands": [], "once": {}, "pages": new_memory(), "newest": 0, "visits": shown(new_memory()),
-    }  # fmt: skip
-
-
-def part(contact: Contact | None, name: str) -> str | None:
-    """One comparable text of a part of a contact; fires of rules in no rulebook are the caller's to drop."""
-    if contact is None:
-        return None
-    fields = {
-        "core": {"profiles": contact["profiles"], "logId": contact["logId"], "fires": contact["fires"]},
-        "facts": {"tags": contact["tags"], "attributes": contact["attributes"], "email": contact["email"]},
-        "once": contact["once"],
-        "visits": contact["visits"],
-        "events": contact["events"],
-        "commands": contact["commands"][-WINDOW:],
-    }[name]
-    return json.dumps(fields, sort_keys=True)
 
 
 class Reference:
@@ -78,31 +40,47 @@ class Reference:
         self.dead: dict[tuple[str, int, int], tuple[Record, str]] = {}
         self.counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
         self.past: dict[bytes, dict[str, set[str | None]]] = defaultdict(_no_past)
-        self._books: dict[int, Rulebook] = {}
+        self.homes: dict[int, set[bytes]] = defaultdict(set)
+        self._books: Books | None = None
 
     def book(self, version: int) -> Rulebook:
-        if version not in self._books:
-            self._books[version] = rulebook_at(self.config, version)
-        return self._books[version]
+        if self._books is None:
+            self._books = Books(self.config)
+        return self._books.at(version)
 
-    def apply(self, record: Record, version: int) -> str:
-        """Apply one record and return its outcome: applied, duplicate, no_effect or dead_letter."""
+    def apply(self, record: Record, version: int, clock: int | None = None) -> str:
+        """Apply one record and return its outcome: applied, duplicate, no_effect or dead_letter.
+
+        Due times of its contact up to the clock (unless told, the record's time) act first (S1, D10).
+        """
         fact = decode(record, self.partitions)
         outcome = "dead_letter"
         if not isinstance(fact, Reject):
-            outcome = self._accept(record, fact, version)
+            outcome = self._on_time(record, fact, version, record.timestamp if clock is None else clock)
             fact = Reject("invalid_command")
         if outcome == "dead_letter":
             self.dead[record.topic, record.partition, record.offset] = (record, fact.reason)
         self.counts[record.topic, record.partition][outcome] += 1
         return outcome
 
-    def _accept(self, record: Record, fact: Body, version: int) -> str:
+    def _on_time(self, record: Record, fact: Body, version: int, now: int) -> str:
+        key, clock = record.key or b"", self.book(version).clock(fact["orgId"])
+        before = self.contacts.get(key)
+        while before is not None and before["silent"].overdue(clock, now):
+            self._ring(key, version)
+        start = None if before is None else before["silent"].start
+        outcome = self._accept(record, fact, version, now)
+        after = self.contacts.get(key)
+        if after is not None:
+            after["silent"].after_input(clock, start)
+        return outcome
+
+    def _accept(self, record: Record, fact: Body, version: int, clock: int) -> str:
         key = record.key or b""
         contact = self.contacts.get(key)
         if fact["is"] == "erase":
             return self._erase(key)
-        contact = contact or new_contact()
+        contact = contact or new_contact(clock)
         is_command = fact["is"] == "command"
         window, name, size = ("commands", "commandId", WINDOW) if is_command else ("events", "eventId", self.window)
         known_as = None if fact.get(name) is None else self.known_as(fact[name])
@@ -112,6 +90,7 @@ class Reference:
             return "dead_letter"
         self._remember_past(key)
         self.contacts[key] = contact
+        self.homes[murmur2(key) % self.partitions].add(key)
         if known_as is not None:
             contact[window].append(known_as)
         origin = f"{record.topic}-{record.partition}-{record.offset}"
@@ -137,9 +116,39 @@ class Reference:
         """Look at contacts again after a change of rules, in key order (D15)."""
         for key in sorted(keys):
             org, _, contact_id = key.decode().partition(":")
-            fact = {"is": "sweep", "orgId": org, "contactId": contact_id, "at": clock}
             self._remember_past(key)
+            silent: Silent = self.contacts[key]["silent"]
+            if (silent.knows or 0) != self.book(version).clock(org).version:
+                self._ring(key, version)
+            fact = {"is": "sweep", "orgId": org, "contactId": contact_id, "at": clock}
             Step(self, f"config-{version}-{org}-{contact_id}", key, fact, version, self.contacts[key]).run()
+
+    def due(self, keys: list[bytes], version: int, clock: int) -> int:
+        """Look at the contacts whose time has come at the end of a batch, in (time, key) order; return how often."""
+        coming = [(self.contacts[key]["silent"].look, key + b"\x00c", key) for key in keys]
+        looks = [entry for entry in coming if entry[0] is not None and entry[0] <= clock]
+        heapify(looks)
+        number = 0
+        while looks and number < LOOKS_OF_A_BATCH:
+            _, name, key = heappop(looks)
+            self._ring(key, version)
+            again = self.contacts[key]["silent"].look
+            if again is not None and again <= clock:
+                heappush(looks, (again, name, key))
+            number += 1
+        return number
+
+    def _ring(self, key: bytes, version: int) -> None:
+        """Let the due time act at which a contact is looked at, each rule in an output of its own (S37)."""
+        org, _, contact_id = key.decode().partition(":")
+        contact = self.contacts[key]
+        self._remember_past(key)
+        due, rules = contact["silent"].ring(self.book(version).clock(org))
+        for rule in rules:
+            cap, paid = cap_of(rule), contact["fires"].get(rule["id"], 0)
+            if cap is None or paid < cap:
+                fact = {"is": "clock", "orgId": org, "contactId": contact_id, "at": due, "rule": rule}
+                Step(self, f"clock-{due}-{rule['id']}-{org}-{contact_id}", key, fact, version, contact).run()
 
     def known_as(self, text: str) -> str:
         """What is remembered of an id: all of it."""
@@ -150,147 +159,10 @@ class Reference:
             return "no_effect"
         self._remember_past(key)
         del self.contacts[key]
+        self.homes[murmur2(key) % self.partitions].discard(key)
         self.outputs[SCORE_CHANGED].append((key, None))
         return "applied"
 
     def _remember_past(self, key: bytes) -> None:
         for name in PARTS_WITH_A_PAST:
             self.past[key][name].add(part(self.contacts.get(key), name))
-
-
-class Step:
-    """What one accepted input, or a change of rules, does to its contact."""
-
-    def __init__(self, whole: Reference, origin: str, key: bytes, fact: Body, version: int, contact: Contact) -> None:
-        self.whole, self.origin, self.key, self.fact, self.version, self.contact = (
-            whole, origin, key, fact, version, contact,
-        )  # fmt: skip
-        self.book = whole.book(version)
-        self.ledger = Ledger(contact, self.book, fact["orgId"], everything=fact["is"] == "sweep")
-        self.changed = False
-        self.silent = False
-
-    def run(self) -> str:
-        fact = self.fact
-        before = (list(self.contact["tags"]), fact["is"] == "attributes")
-        if fact["is"] == "attributes":
-            self._attributes()
-        elif fact["is"] == "event":
-            self._event(fact["type"], fact["siteId"], fact["properties"])
-        elif fact["is"] == "command":
-            self._command()
-        if fact.get("kind") not in ("set", "reset"):
-            self.ledger.fit(facts_changed=before != (self.contact["tags"], False))
-        sent = self._publish()
-        return "applied" if sent or self.changed else "no_effect"
-
-    def _attributes(self) -> None:
-        contact, fact = self.contact, self.fact
-        unchanged = contact["email"] == fact["email"] and same(contact["attributes"], fact["attributes"])
-        if not unchanged:
-            self.changed = True
-        contact["email"], contact["attributes"] = fact["email"], fact["attributes"]
-
-    def _event(self, kind: str, site: str | None, properties: Body) -> None:
-        fact, contact = self.fact, self.contact
-        paged = look(contact["pages"], page_rules(scoring_rules(self.book, fact["orgId"])), fact, contact["newest"])
-        contact["newest"], contact["visits"] = max(contact["newest"], fact["at"]), shown(contact["pages"])
-        pays = kind != "tag_added" or self._add_tag(properties.get("tagName"))
-        self._pay_rules(kind if pays else "", site, properties, paged)
-
-    def _add_tag(self, tag: Any) -> bool:
-        """Give the contact a tag; False when it has it already, or when it is not a tag."""
-        if not isinstance(tag, str) or not 1 <= len(tag) <= 128 or tag in self.contact["tags"]:
-            return False
-        self.contact["tags"] = [*self.contact["tags"], tag][-MAX_TAGS:]
-        self.changed = True
-        return True
-
-    def _command(self) -> None:
-        fact, contact = self.fact, self.contact
-        kind = fact["kind"]
-        if kind == "adjust":
-            self._award(fact["profileId"], fact["points"], "Manual adjustment")
-            self._pay_rules("manual", None, {})
-        elif kind == "set":
-            self.silent = not fact["fireTriggers"]
-            points = fact["score"] - self.ledger.unlimited(fact["profileId"])
-            if points != 0:
-                self._award(fact["profileId"], points, "import")
-        elif kind == "tag":
-            if self._add_tag(fact["tag"]):
-                self._pay_rules("tag_added", None, {"tagName": fact["tag"]})
-        elif kind == "untag" and fact["tag"] in contact["tags"]:
-            contact["tags"].remove(fact["tag"])
-            self.changed = True
-        elif kind == "reset":
-            contact["fires"], contact["once"] = {}, {}
-            contact["pages"] = new_memory() | {"clicks": contact["pages"]["clicks"]}
-            contact["visits"] = shown(contact["pages"])
-            self.ledger.reset()
-
-    def _pay_rules(self, kind: str, site: str | None, properties: Body, paged: dict[int, str] | None = None) -> None:
-        """Pay rules in id order: those without a page that an event of a kind meets, and page rules that hold by it."""
-        org, fires, paged = self.fact["orgId"], self.contact["fires"], paged or {}
-        rules = scoring_rules(self.book, org)
-        met = dict(matching(rules, kind, site, properties, self.fact["at"]))
-        met |= {rule_id: rule for rule_id, rule in page_rules(rules).items() if rule_id in paged}
-        for rule_id, rule in sorted(met.items()):
-            by_dwell = paged.get(rule_id) == "dwell"
-            mark = None if by_dwell or rule.get("oncePer") is None else mark_of(rule, properties)
-            cap = 1 if by_dwell else cap_of(rule)
-            if (
-                (not by_dwell and rule.get("oncePer") is not None and mark is None)
-                or mark in self.contact["once"].get(rule_id, {"values": []})["values"]
-                or (cap is not None and fires.get(rule_id, 0) >= cap)
-            ):
-                continue
-            fires[rule_id] = fires.get(rule_id, 0) + 1
-            if mark is not None:
-                self._remember_value(rule_id, mark)
-            profile, reason = rule.get("profileId", "default"), f"Rule: {rule['name']}"
-            self.ledger.award(profile, rule_id, rule["name"], rule["points"], reason, rule.get("group"))
-
-    def _remember_value(self, rule_id: int, mark: str) -> None:
-        """Keep the newest MAX_VALUES of a rule and count the others."""
-        memory = self.contact["once"].setdefault(rule_id, {"forgotten": 0, "values": []})
-        memory["values"].append(mark)
-        while len(memory["values"]) > MAX_VALUES:
-            memory["values"].pop(0)
-            memory["forgotten"] += 1
-
-    def _award(self, profile: str, points: int, default: str) -> None:
-        reason = self.fact["reason"]
-        self.ledger.award(profile, None, None, points, default if reason is None else reason)
-
-    def _publish(self) -> int:
-        """Say what each profile shows that got an award or shows another score; return the records sent."""
-        news = self.ledger.close()
-        for profile, state, before, awards in news:
-            self._say(profile, state, before, awards)
-        return len(news)
-
-    def _say(self, profile: str, state: Body, before: int, awards: list[Body]) -> None:
-        fact, key, after = self.fact, self.key, state["shown"]
-        change_id = f"{self.origin}/{profile}"
-        names = {"orgId": fact["orgId"], "siteId": fact.get("siteId"), "contactId": fact["contactId"]}
-        when = {"cause": self._cause(), "occurredAt": format_time(fact["at"])}
-        scores = {"previousScore": before, "score": after}
-        delta = {"delta": after - before, "version": state["version"], "awards": awards}
-        change = {"id": change_id, **names, "profileId": profile, **scores, **delta, **when}
-        self.whole.outputs[SCORE_CHANGED].append((key, change | {"rulebookVersion": self.version}))
-        thresholds = thresholds_of(self.ledger.bodies.get(profile, {}))
-        crossed, state["held"] = cross(thresholds, before, after, state["held"])
-        del names["siteId"]
-        for value, direction in () if self.silent else crossed:
-            body = {"id": f"{change_id}/{value}/{direction}", **names, "profileId": profile}
-            body |= {"threshold": value, "direction": direction, **scores, "version": state["version"], **when}
-            self.whole.outputs[THRESHOLD_CROSSED].append((key, body))
-
-    def _cause(self) -> Body:
-        fact = self.fact
-        if fact["is"] == "event":
-            return {"kind": "event", "eventId": fact["eventId"], "type": fact["type"]}
-        if fact["is"] != "command":
-            return {"kind": "config" if fact["is"] == "sweep" else "attributes"}
-        return {"kind": "command", "commandId": fact["commandId"], "command": fact["kind"], "by": fact["by"]}

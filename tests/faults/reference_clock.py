@@ -1,66 +1,95 @@
-"""Silence of contacts for the reference: S37, S60, D10 and D25 as they read, by trying every due time there could be.
+"""Silence of contacts for the reference: S37, S60, D10, D25 and decision 0014, by trying every due time there could be.
 
-Laws: slow and obvious; stdlib only; no code of the engine.
+Laws: slow and obvious; stdlib only; no code of the engine.  When a contact is looked at is part of what is
+said of it: one that was last looked at with other clock rules learns of new ones at its next input, look or sweep.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.reference_rules import cap_of, in_window
+from tests.faults.reference_rules import ClockRules, in_window
 from tests.faults.reference_values import parse_time
 
 DAY = 24 * 60 * 60 * 1000
 NO_INTERACTION = ("email_sent", "email_delivered", "tag_added")
 
+Rule = dict[str, Any]
+
 
 @dataclass
 class Silent:
-    """What counts of one contact: its first input, its newest interaction, and which due times it has behind it.
+    """What counts of one contact: its first input, its newest interaction, and how far its due times are behind it.
 
-    ``tried`` are the due times of the present silence that the clock has reached, paid or not.
+    Due times of the present silence up to ``acted`` had their effect, paid or not.  ``look`` is when the clock is to
+    look at the contact, ``knows`` the version of the clock rules that this was found with (None: never any).
     """
 
     first_input: int
     interaction: int | None = None
-    tried: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
-    fires: dict[int, int] = field(default_factory=dict[int, int])
+    acted: int = 0
+    look: int | None = None
+    knows: int | None = None
 
     @property
     def start(self) -> int:
         return self.first_input if self.interaction is None else self.interaction
 
+    @property
+    def alarm(self) -> list[int | None] | None:
+        return None if self.knows is None else [self.look, self.knows, self.acted]
+
     def saw(self, kind: str, at: int) -> None:
         """S37: an engagement event that is an interaction, and newer than the newest, begins another silence."""
         if kind not in NO_INTERACTION and (self.interaction is None or at > self.interaction):
             if at != self.start:
-                self.tried.clear()
+                self.acted = 0
             self.interaction = at
 
+    def overdue(self, clock: ClockRules, now: int) -> bool:
+        """Whether the clock has to do with the contact before anything else may happen to it."""
+        if self.knows != clock.version:
+            return clock.version > 0
+        return self.look is not None and self.look <= now
 
-def due_times(rule: dict[str, Any], start: int, clock: int) -> list[int]:
-    """All due times of a silence that the clock has reached and that the rule counts, oldest first."""
-    period = rule["inactivity"]["days"] * DAY
-    last = clock if rule["inactivity"].get("repeat", False) else min(clock, start + period)
-    return [
-        due
-        for due in range(start + period, last + 1, period)
-        if due > parse_time(rule["updatedAt"]) and in_window(rule, due)
-    ]
+    def next_due(self, clock: ClockRules) -> int | None:
+        found = [next_due(rule, since, self.start, self.acted) for rule, since in zipped(clock)]
+        return min((due for due in found if due is not None), default=None)
+
+    def ring(self, clock: ClockRules) -> tuple[int, list[Rule]]:
+        """Look at the contact: the due time that acts now with its rules, or none, for only the look was moved."""
+        due = self.next_due(clock)
+        acting: list[Rule] = []
+        if self.knows == clock.version and due is not None and due == self.look:
+            acting = [rule for rule, since in zipped(clock) if next_due(rule, since, self.start, self.acted) == due]
+            self.acted = due
+        self.look, self.knows = self.next_due(clock), clock.version
+        return due or 0, acting
+
+    def after_input(self, clock: ClockRules, start_before: int | None) -> None:
+        """See that the contact is not looked at too late: a look that has become too early stays (decision 0014)."""
+        if clock.version == 0 or start_before == self.start:
+            return
+        first = self.next_due(clock)
+        if start_before is None or self.look is None:
+            self.look, self.knows = first, clock.version
+        elif self.look > self.start + min((rule["inactivity"]["days"] * DAY for rule in clock.rules), default=0):
+            self.look = None if first is None else min(first, self.look)
 
 
-def reached(contact: Silent, rules: list[dict[str, Any]], clock: int) -> list[tuple[int, dict[str, Any]]]:
-    """The (due time, rule) that pay a contact when the clock gets somewhere, in order; they are paid by this (S12)."""
-    live = [rule for rule in rules if rule.get("inactivity") and rule.get("active", True)]
-    tried = sorted(
-        (due, rule["id"]) for rule in live for due in due_times(rule, contact.start, clock)
-        if (due, rule["id"]) not in contact.tried
-    )  # fmt: skip
-    paid: list[tuple[int, dict[str, Any]]] = []
-    for due, rule_id in tried:
-        contact.tried.add((due, rule_id))
-        rule = next(rule for rule in live if rule["id"] == rule_id)
-        cap = cap_of(rule)
-        if cap is None or contact.fires.get(rule_id, 0) < cap:
-            contact.fires[rule_id] = contact.fires.get(rule_id, 0) + 1
-            paid.append((due, rule))
-    return paid
+def zipped(clock: ClockRules) -> list[tuple[Rule, int]]:
+    since = dict(clock.since)
+    return [(rule, since[rule["id"]]) for rule in clock.rules]
+
+
+def next_due(rule: Rule, since: int, start: int, acted: int) -> int | None:
+    """The first due time of a silence after ``acted`` that the rule counts, by trying one period after the other."""
+    period, repeat = rule["inactivity"]["days"] * DAY, rule["inactivity"].get("repeat", False)
+    closes = parse_time(rule["publishDown"]) if rule.get("publishDown") else None
+    due = start + period
+    if repeat:  # none before these counts
+        due += max(0, (max(acted, since) - due) // period) * period
+    while not (due > acted and due > since and in_window(rule, due)):
+        if not repeat or (closes is not None and due > closes):
+            return None
+        due += period
+    return due

@@ -1,9 +1,8 @@
 """Rules, filters and thresholds for the reference, written from semantics S10-S20, S40, D2, D3, D7, D8, D12.
 
-Laws: slow and obvious; stdlib only; a rulebook at version v is the records of ``config`` with offset below v, in order.
+Laws: slow and obvious; stdlib only.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,32 +11,25 @@ from tests.faults.reference_values import parse_time, value_mark
 ConfigLog = list[tuple[int, bytes | None, bytes | None]]
 
 
-@dataclass
+@dataclass(frozen=True)
+class ClockRules:
+    """The live silences of one org in id order, and the rulebook version at which they last changed (0: never any)."""
+
+    version: int = 0
+    rules: tuple[dict[str, Any], ...] = ()
+    since: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class Rulebook:
     """Objects of all orgs at one version: ``rules[org][rule id]`` and ``profiles[org][profile id]``."""
 
     rules: dict[str, dict[int, dict[str, Any]]]
     profiles: dict[str, dict[str, dict[str, Any]]]
+    clocks: dict[str, ClockRules]
 
-
-def rulebook_at(config: ConfigLog, version: int) -> Rulebook:
-    book = Rulebook({}, {})
-    for offset, key, value in sorted(config, key=lambda entry: entry[0]):
-        if offset >= version or key is None:
-            continue
-        kind, org, object_id = key.decode().split(":", 2)
-        if kind == "rule":
-            place: dict[Any, Any] = book.rules.setdefault(org, {})
-            name: int | str = int(object_id)
-        elif kind == "profile":
-            place, name = book.profiles.setdefault(org, {}), object_id
-        else:
-            continue
-        if value is None:
-            place.pop(name, None)
-        else:
-            place[name] = json.loads(value)
-    return book
+    def clock(self, org: str) -> ClockRules:
+        return self.clocks.get(org, ClockRules())
 
 
 def same(wanted: Any, actual: Any) -> bool:

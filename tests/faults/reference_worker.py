@@ -1,7 +1,8 @@
 """A worker that runs the reference on the real delivery: proves delivery, and this harness, apart from the engine.
 
 ``python -m tests.faults.reference_worker`` reads the same LEADSTREAM_* settings as ``leadstream worker``; the campaign
-runs it with ``--reference-worker``.  Slow, and only for the scope of the reference; rules are those of its start.
+runs it with ``--reference-worker``.  Slow, and only for the scope of the reference; rules are those of its start, and
+none of them acts by the clock.
 Writes what the contract says: outputs, dead letters, state sections.
 """
 

@@ -70,7 +70,7 @@ class AppliesTwice(HonestEngine):
         outcome = super().apply(record)
         if outcome == "applied" and record.role == "engagement" and record.offset % 50 == 0:
             self.reference.contacts[record.key or b""]["events"].clear()
-            self.reference.apply(record, self.version)
+            self.reference.apply(record, self.version, self.see(record))
         return outcome
 
 
@@ -83,7 +83,8 @@ class UsesOldRules(HonestEngine):
     """Scores with an older rulebook than its journal says."""
 
     def apply(self, record: Record) -> str:
-        return self.reference.apply(record, 5 if record.offset > 200 else self.version)
+        version = 5 if record.offset > 200 else self.version
+        return self.reference.apply(record, version, self.see(record))
 
 
 class WrongRules(HonestEngine):

@@ -5,7 +5,7 @@ import json
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, PartitionRecord, Sweep
-from tests.faults.honest import NOW_MS, STORE_ID, HonestEngine
+from tests.faults.honest import STORE_ID, HonestEngine
 from tests.faults.oracle import check
 from tests.faults.reference_codec import murmur2
 
@@ -39,9 +39,11 @@ class Sweeps(HonestEngine):
             (keys[len(keys) // 2 + 1 :], Sweep(version, middle, middle, done=True)),
         ):
             record.seq, record.rulebook_version = record.seq + 1, version
-            journal = BatchJournal(record.seq, "sweep", STORE_ID, version, NOW_MS, sweep=said)
+            journal = BatchJournal(record.seq, "sweep", STORE_ID, version, record.clock, sweep=said)
             seen = part[self.forgets :]
-            self.commit(partition, journal, set(seen), lambda seen=seen: self.reference.sweep(seen, version, NOW_MS))
+            self.commit(
+                partition, journal, set(seen), lambda seen=seen: self.reference.sweep(seen, version, record.clock)
+            )
             self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
         self.version = before
 

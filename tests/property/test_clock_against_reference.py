@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from schemas.times import DAY_MS, format_time
 from stream_app.delivery.handler import ClockMode, Effects
-from tests.faults.reference_clock import Silent, reached
+from tests.faults.reference_clock import Silent
+from tests.faults.reference_rules import ClockRules, cap_of
+from tests.faults.reference_values import parse_time
 from tests.scoring_kit import COMMANDS, CONTACTS, ENGAGEMENT, SCORES, T0, Engine, FakeRecord, rulebook
 
 POINTS = {"link_click": 10, "email_open": 5}
@@ -87,6 +89,9 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode) -> d
     silents: dict[bytes, Silent] = {}
     told: dict[bytes, list[Change]] = defaultdict(list)
     scores: dict[bytes, tuple[int, int]] = {}
+    fires: dict[tuple[bytes, int], int] = defaultdict(int)
+    live = [rule for rule in rules if rule.get("inactivity") and rule["active"]]
+    of_clock = ClockRules(1, tuple(live), tuple((rule["id"], parse_time(rule["updatedAt"])) for rule in live))
     clock = 0
 
     def pay(key: bytes, what: str, points: int) -> None:
@@ -95,8 +100,13 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode) -> d
         told[key].append((what, *scores[key]))
 
     def go_on(key: bytes, until: int) -> None:
-        for due, rule in reached(silents[key], rules, until):
-            pay(key, f"clock-{due}-{rule['id']}-1-{key.decode()[2:]}/default", rule["points"])
+        while silents[key].overdue(of_clock, until):
+            due, acting = silents[key].ring(of_clock)
+            for rule in acting:
+                cap, before = cap_of(rule), fires[key, rule["id"]]
+                if cap is None or before < cap:
+                    fires[key, rule["id"]] += 1
+                    pay(key, f"clock-{due}-{rule['id']}-1-{key.decode()[2:]}/default", rule["points"])
 
     for fact in facts:
         clock = max(clock, fact.timestamp if mode == "wall" else fact.at if fact.topic == ENGAGEMENT else 0)
@@ -105,8 +115,11 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode) -> d
         if fact.kind == "erase":
             if silents.pop(fact.key, None) is not None:
                 scores.pop(fact.key, None)
+                for rule in rules:
+                    fires.pop((fact.key, rule["id"]), None)
                 told[fact.key].append(("erased", 0, 0))
             continue
+        start = silents[fact.key].start if fact.key in silents else None
         contact = silents.setdefault(fact.key, Silent(clock))
         if fact.topic == COMMANDS:
             pay(fact.key, "adjust", 1)
@@ -114,6 +127,7 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode) -> d
             contact.saw(fact.kind, fact.at)
             if fact.kind in POINTS:
                 pay(fact.key, fact.kind, POINTS[fact.kind])
+        contact.after_input(of_clock, start)
     for key in silents:
         go_on(key, END)
     return told

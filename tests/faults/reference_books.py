@@ -1,0 +1,88 @@
+"""Rulebooks of all versions for the reference: records of ``config`` folded once, one rulebook after each.
+
+Laws: slow and obvious; the rulebook at version v is the records with offset below v.  Since when a silence rule counts
+is D25 as decision 0014 says it: the ``updatedAt`` of the record that gave it its ``inactivity`` or made it active, of a
+profile with drafts that of its publish.
+"""
+
+import json
+from bisect import bisect_left
+from dataclasses import replace
+from typing import Any
+
+from tests.faults.reference_profiles import scoring_rules
+from tests.faults.reference_rules import ClockRules, ConfigLog, Rulebook, cap_of
+from tests.faults.reference_values import parse_time
+
+Rule = dict[str, Any]
+
+
+class Books:
+    def __init__(self, config: ConfigLog) -> None:
+        entries = sorted((entry for entry in config if entry[1] is not None), key=lambda entry: entry[0])
+        self.offsets = [offset for offset, _, _ in entries]
+        self.books = [Rulebook({}, {}, {})]
+        for offset, key, value in entries:
+            self.books.append(after(self.books[-1], offset + 1, (key or b"").decode(), value))
+
+    def at(self, version: int) -> Rulebook:
+        return self.books[bisect_left(self.offsets, version)]
+
+
+def after(book: Rulebook, version: int, key: str, value: bytes | None) -> Rulebook:
+    """The rulebook after one more record."""
+    kind, org, name = key.split(":", 2)
+    if kind not in ("rule", "profile"):
+        return book
+    body = None if value is None else json.loads(value)
+    if kind == "rule":
+        rules = {number: rule for number, rule in book.rules.get(org, {}).items() if number != int(name)}
+        rules |= {} if body is None else {int(name): body}
+        changed = replace(book, rules=book.rules | {org: rules})
+    else:
+        profiles = {one: profile for one, profile in book.profiles.get(org, {}).items() if one != name}
+        profiles |= {} if body is None else {name: body}
+        changed = replace(book, profiles=book.profiles | {org: profiles})
+    publish = body if kind == "profile" and name != "default" else None
+    clock = clock_after(book, changed, org, version, publish)
+    return replace(changed, clocks=changed.clocks | {org: clock})
+
+
+def silences(book: Rulebook, org: str) -> dict[int, Rule]:
+    return {number: rule for number, rule in scoring_rules(book, org).items() if rule.get("inactivity") is not None}
+
+
+def clock_after(before: Rulebook, now: Rulebook, org: str, version: int, publish: Rule | None) -> ClockRules:
+    """The clock rules of an org after a record, the same ones when it changes nothing of them."""
+    clock, earlier, live = before.clock(org), silences(before, org), silences(now, org)
+    since = dict(clock.since)
+    for number, rule in live.items() if earlier != live else ():
+        known = earlier.get(number)
+        if known is None or not known.get("active", True) or terms(known) != terms(rule):
+            is_published = publish is not None and rule.get("profileId", "default") == publish["id"]
+            since[number] = parse_time((publish or rule)["updatedAt"] if is_published else rule["updatedAt"])
+    active = tuple(rule for rule in live.values() if rule.get("active", True))
+    kept = tuple((number, since[number]) for number in live)
+    if said(active, kept) == said(clock.rules, clock.since):
+        return replace(clock, since=kept)
+    return ClockRules(version, active, kept)
+
+
+def terms(rule: Rule) -> tuple[int, bool]:
+    return rule["inactivity"]["days"], rule["inactivity"].get("repeat", False)
+
+
+def said(rules: tuple[Rule, ...], since: tuple[tuple[int, int], ...]) -> list[Any]:
+    """What of silences makes another version when it changes."""
+    at = dict(since)
+    names = ("id", "name", "points", "group", "publishUp", "publishDown")
+    return [
+        [
+            *(rule.get(name) for name in names),
+            rule.get("profileId", "default"),
+            cap_of(rule),
+            terms(rule),
+            at[rule["id"]],
+        ]
+        for rule in rules
+    ]
