@@ -45,7 +45,7 @@ def test_sections_are_decoded() -> None:
     assert shown_key(key) == {"contact": "1:42", "section": "core"}
     core = shown_state(key, msgspec.msgpack.encode(CORE))
     assert core["lastAt"] == "1970-01-02T00:00:00.000Z"
-    state = {"total": 5, "awards": 2, "shown": 5, "version": 2, "held": [5], "parts": None}
+    state = {"total": 5, "awards": 2, "shown": 5, "version": 2, "held": [5], "parts": None, "decay": None}
     assert core["profiles"] == {"default": state}
     assert core["recent"] == [b"12345678".hex(), b"abcdefgh".hex()]
     facts = shown_state(contact_prefix("1", "42") + b"f", msgspec.msgpack.encode(Facts(1, "a@b", ("x",), {"n": 1})))
