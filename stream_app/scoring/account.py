@@ -72,10 +72,11 @@ class Account:
         groups = {name: points for name, points in self.groups.items() if points}
         if (groups, self.fit) != (before.groups, before.fit):
             state = msgspec.structs.replace(state, parts=Parts(groups, self.fit) if groups or self.fit else None)
-        decay = None
-        if self._sums is not None:
-            since = self._clock if told or state.decay is None else state.decay.told
-            decay = self._sums.kept(since)
+        decay, kept = None, state.decay
+        if self._sums is not None and self.profile.decay is not None:
+            # INVARIANT: nothing is looked at before what is left of it begins
+            begins = told or kept is None or not same_kind(self.profile.decay, kept)
+            decay = self._sums.kept(self._clock if begins or kept is None else kept.told)
         return state if decay == state.decay else msgspec.structs.replace(state, decay=decay)
 
     def _unclamped(self, at: int) -> int:

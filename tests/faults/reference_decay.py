@@ -1,0 +1,277 @@
+"""Decay for the reference: one profile of one contact, written from S38, D1, D4, D8, D11 and decision 0015.
+
+Laws: slow and obvious: every tick is looked at, every award of a line is kept apart until it must be joined; stdlib
+only; no code of the engine.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from tests.faults.reference_rules import cross, thresholds_of
+
+DAY = 24 * 60 * 60 * 1000
+NANO = 10**9
+MOST_DAYS = 400
+Body = dict[str, Any]
+Group = str | None
+
+
+def half_up(value: Fraction) -> int:
+    return floor(value + Fraction(1, 2))
+
+
+def roots() -> list[int]:
+    """R(k) for k = 1..40: 2^62 times 2 to the power of -(2^-k), to the nearest integer."""
+    with localcontext() as context:
+        context.prec = 80
+        return [int((Decimal(2) ** (62 - Decimal(2) ** -k)).to_integral_value()) for k in range(1, 41)]
+
+
+ROOTS = roots()
+
+
+def halved(amount: int, passed: int, half_life: int) -> int:
+    whole = passed // half_life
+    fraction = 2**40 * (passed % half_life) // half_life
+    left = 2**62
+    for k in range(1, 41):
+        if f"{fraction:040b}"[k - 1] == "1":
+            left = (left * ROOTS[k - 1] + 2**61) // 2**62
+    return (amount * left + 2 ** (61 + whole)) // 2 ** (62 + whole)
+
+
+@dataclass
+class HalfLife:
+    at: int = 0
+    sums: dict[Group, int] = field(default_factory=lambda: defaultdict[Group, int](int))
+
+    def add(self, decay: Body, group: Group, nano: int, at: int) -> None:
+        if at < self.at:
+            nano = halved(nano, self.at - at, decay["halfLifeDays"] * DAY)
+        else:
+            for name in self.sums:
+                self.sums[name] = halved(self.sums[name], at - self.at, decay["halfLifeDays"] * DAY)
+            self.at = at
+        self.sums[group] += nano
+
+    def left(self, decay: Body, clock: int) -> dict[Group, list[Fraction]]:
+        half_life = decay["halfLifeDays"] * DAY
+        return {group: [Fraction(halved(nano, clock - self.at, half_life), NANO)] for group, nano in self.sums.items()}
+
+    def tidy(self, decay: Body, clock: int) -> None:
+        """Nothing of a half-life ends."""
+
+
+@dataclass
+class Line:
+    """Each pile is [points, points times ms since the beginning of its day], by (group, gains or losses), then day."""
+
+    piles: dict[tuple[Group, bool], dict[int, list[Fraction]]] = field(
+        default_factory=lambda: defaultdict[tuple[Group, bool], dict[int, list[Fraction]]](dict)
+    )
+
+    def add(self, decay: Body, group: Group, nano: int, at: int) -> None:
+        if nano != 0:
+            pile = self.piles[group, nano > 0].setdefault(at // DAY, [Fraction(0), Fraction(0)])
+            pile[0] += Fraction(nano, NANO)
+            pile[1] += Fraction(nano, NANO) * (at % DAY)
+
+    def rest(self, decay: Body, day: int, pile: list[Fraction], clock: int) -> Fraction:
+        """What is left of a pile as if all of it had come at its mean time."""
+        mean = day * DAY + pile[1] / pile[0]
+        lost = Fraction(decay["percent"], 100) * (clock - mean) / (decay["periodDays"] * DAY)
+        return pile[0] * max(Fraction(0), 1 - lost)
+
+    def left(self, decay: Body, clock: int) -> dict[Group, list[Fraction]]:
+        found: dict[Group, list[Fraction]] = defaultdict(list)
+        for (group, _), piles in self.piles.items():
+            found[group].append(sum((self.rest(decay, day, piles[day], clock) for day in piles), Fraction(0)))
+        return found
+
+    def tidy(self, decay: Body, clock: int) -> None:
+        """What has ended goes; of more than 400 the two oldest become one, in the place of the older."""
+        for piles in self.piles.values():
+            for day in [day for day in piles if self.rest(decay, day, piles[day], clock) == 0]:
+                del piles[day]
+            while len(piles) > MOST_DAYS:
+                first, second = sorted(piles)[:2]
+                points, moment = piles.pop(second)
+                piles[first][0] += points
+                piles[first][1] += moment + points * (second - first) * DAY
+
+
+@dataclass
+class Told:
+    """One ScoreChanged: what its id begins with, what was shown before and then, and the crossings."""
+
+    origin: str
+    before: int
+    after: int
+    crossings: list[tuple[int, str]]
+
+
+@dataclass
+class Decaying:
+    """A profile of a contact; ``fit`` is what fit rules are paying now, by group; ``groups`` raw sums, fit included."""
+
+    body: Body
+    since: int = 0
+    exists: bool = False
+    total: int = 0
+    groups: dict[Group, int] = field(default_factory=lambda: defaultdict[Group, int](int))
+    fit: dict[Group, int] = field(default_factory=lambda: defaultdict[Group, int](int))
+    shown: int = 0
+    held: list[int] = field(default_factory=list[int])
+    told: int = 0
+    kept: HalfLife | Line | None = None
+    kept_by: Body = field(default_factory=dict[str, Any])
+    said: list[Told] = field(default_factory=list[Told])
+
+    # ------------------------------------------------------------------ what is shown
+    def unclamped(self, clock: int) -> int:
+        counted: dict[Group, Fraction] = defaultdict(Fraction)
+        if self.body.get("decay") is None:
+            for group, points in self.groups.items():
+                counted[group] += points
+        else:
+            assert self.kept is not None
+            for group, sides in self.kept.left(self.body["decay"], clock).items():
+                counted[group] += sum(sides)
+            for group, points in self.fit.items():
+                counted[group] += points
+        for group in self.body.get("groups", []):
+            value = counted[group["name"]]
+            value = value if group.get("max") is None else min(value, Fraction(group["max"]))
+            counted[group["name"]] = value if group.get("min") is None else max(value, Fraction(group["min"]))
+        return half_up(sum(counted.values(), Fraction(0)))
+
+    def shows(self, clock: int) -> int:
+        score = self.unclamped(clock)
+        floor_, ceiling = self.body.get("floor"), self.body.get("ceiling")
+        score = score if floor_ is None else max(floor_, score)
+        return score if ceiling is None else min(ceiling, score)
+
+    def tell(self, origin: str, clock: int, announce: bool = True) -> None:
+        after = self.shows(clock)
+        crossings, self.held = cross(thresholds_of(self.body), self.shown, after, self.held)
+        self.said.append(Told(origin, self.shown, after, crossings if announce else []))
+        self.shown, self.told = after, clock
+        if self.kept is not None:
+            self.kept.tidy(self.body["decay"], clock)
+
+    # ------------------------------------------------------------------ changes of kind
+    def meet(self, clock: int) -> bool:
+        """Let the state be of the kind that the body has; tell whether it was not."""
+        decay: Body = self.body.get("decay") or {}
+        kind = None if not decay else HalfLife if "halfLifeDays" in decay else Line
+        if kind is None:
+            changed, self.kept = self.kept is not None, None
+            return changed
+        if type(self.kept) is kind:
+            self.kept_by = decay
+            return False
+        earlier, self.kept = self.kept, kind()
+        if earlier is None:
+            for group, points in self.groups.items():
+                self.kept.add(decay, group, (points - self.fit[group]) * NANO, min(self.since, clock))
+        else:
+            for group, sides in earlier.left(self.kept_by, clock).items():
+                for side in sides:
+                    self.kept.add(decay, group, half_up(side * NANO), clock)
+        self.kept_by, self.told = decay, clock
+        return True
+
+    # ------------------------------------------------------------------ what happens
+    def go_on(self, clock: int) -> None:
+        """Let all that decay does by itself up to the clock happen."""
+        while (due := self.due(clock)) is not None:
+            self.tell(f"clock-{due}-decay", due)
+
+    def due(self, clock: int) -> int | None:
+        """The first time not after the clock at which this is to be told."""
+        if not self.exists or self.body.get("decay") is None:
+            return None
+        tick = self.told
+        while tick <= clock:
+            tick += DAY
+            if self.shows(tick) == self.shown:
+                continue
+            due = tick
+            if self.crosses(tick):
+                low = tick - DAY
+                while due - low > 1:
+                    middle = (low + due) // 2
+                    if self.crosses(middle):
+                        due = middle
+                    else:
+                        low = middle
+            return due if due <= clock else None
+        return None
+
+    def crosses(self, clock: int) -> bool:
+        return cross(thresholds_of(self.body), self.shown, self.shows(clock), self.held)[0] != []
+
+    def award(self, origin: str, awards: list[tuple[int, Group]], at: int, clock: int) -> None:
+        self.meet(clock)
+        self.exists = True
+        for points, group in awards:
+            self.total += points
+            self.groups[group] += points
+            if self.kept is not None:
+                self.kept.add(self.body["decay"], group, points * NANO, min(at, clock))
+        self.tell(origin, clock)
+
+    def set(self, origin: str, score: int, clock: int) -> None:
+        self.meet(clock)
+        points = score - self.unclamped(clock)
+        if points != 0:
+            self.award(origin, [(points, None)], clock, clock)
+            self.said[-1].crossings = []
+
+    def pay_fit(self, origin: str, points: int, group: Group, clock: int) -> None:
+        if points == self.fit[group]:
+            return
+        self.meet(clock)
+        self.exists = True
+        change = points - self.fit[group]
+        self.fit[group] = points
+        self.total += change
+        self.groups[group] += change
+        self.tell(origin, clock)
+
+    def reset(self, origin: str, clock: int) -> None:
+        if not self.exists:
+            return
+        self.meet(clock)
+        moved = self.total != 0
+        self.total = 0
+        self.groups.clear()
+        self.fit.clear()
+        if self.kept is not None:
+            self.kept = type(self.kept)()
+        if moved or self.shows(self.told if self.kept is not None else clock) != self.shown:
+            self.tell(origin, clock)
+
+    def edit(self, origin: str, body: Body, updated_at: int, clock: int, worth: int = 0, group: Group = None) -> None:
+        """A record of another body takes effect, and its sweep comes by, which asks the fit rule what it is worth."""
+        if self.body.get("decay") is None:
+            self.since = updated_at
+        if body == self.body:
+            return
+        self.body = body
+        if not self.exists:
+            return
+        anew = self.meet(clock)
+        decays = body.get("decay") is not None
+        if worth != self.fit[group]:
+            self.pay_fit(origin, worth, group, clock)
+            return
+        otherwise = self.shows(clock if anew or not decays else self.told) != self.shown
+        if (otherwise or self.due(clock) is not None) and self.shows(clock) != self.shown:
+            self.tell(origin, clock)
+        elif self.due(clock) is not None:
+            self.told = clock

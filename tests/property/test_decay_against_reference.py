@@ -1,0 +1,143 @@
+"""Decay in the engine against the reference: random bodies, awards out of order, waits, edits; any batches."""
+
+import json
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.events import ContactAttributes
+from schemas.outputs import ScoreChanged
+from schemas.times import DAY_MS, format_time
+from stream_app.scoring.due import clock_rules_changed
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook, fold
+from stream_app.scoring.sweep import shown_may_move, sweep
+from tests.faults.reference_decay import Decaying, Told
+from tests.scoring_kit import (
+    T0,
+    Fold,
+    command,
+    event,
+    profile_record,
+    rule_record,
+    with_records,
+)  # fmt: skip
+
+HOUR = 3_600_000
+RULES: list[dict[str, Any]] = [
+    {"id": 1, "eventType": "email_open", "points": 25},
+    {"id": 2, "eventType": "email_click", "points": 7, "group": "g"},
+    {"id": 3, "eventType": "email_complaint", "points": -40, "group": "h"},
+    {"id": 4, "eventType": "page_visit", "points": 1},
+    {"id": 5, "eventType": "page_visit", "points": -9, "group": "g"},
+    {"id": 9, "name": "Fits", "points": 30, "group": "g",
+     "attribute": {"type": "attribute", "field": "fits", "op": "eq", "value": True}},
+]  # fmt: skip
+PAYS = {
+    "email_open": [(25, None)], "email_click": [(7, "g")], "email_complaint": [(-40, "h")],
+    "page_visit": [(1, None), (-9, "g")],
+}  # fmt: skip
+
+
+def a_decay(r: Random) -> dict[str, int] | None:
+    if r.random() < 0.45:
+        return {"halfLifeDays": r.choice([1, 2, 3, 7, 14, 14, 30, 365, 36_500])}
+    if r.random() < 0.8:
+        return {"percent": r.choice([1, 5, 10, 33, 50, 100, 100]), "periodDays": r.choice([1, 1, 7, 10, 30, 365])}
+    return None
+
+
+def a_body(r: Random) -> dict[str, Any]:
+    groups = [
+        {"name": "g", "max": r.choice([None, 10, 30]), "min": r.choice([None, -5, 3])},
+        {"name": "h", "max": r.choice([None, 0]), "min": r.choice([None, -30])},
+    ]
+    return {
+        "decay": a_decay(r), "groups": [one for one in groups if r.random() < 0.4],
+        "floor": r.choice([None, None, 0]), "ceiling": r.choice([None, None, 60]),
+        "thresholds": [
+            {"value": value, "hysteresis": r.choice([0, 0, 3])} for value in (-20, 1, 10, 20, 50) if r.random() < 0.5
+        ],
+    }  # fmt: skip
+
+
+def record_of(body: dict[str, Any], updated_at: int) -> Any:
+    rest = {name: value for name, value in body.items() if name != "thresholds"}
+    made = profile_record(0, *body["thresholds"], **rest)
+    said = {**json.loads(made.value or b""), "updatedAt": format_time(updated_at)}
+    return made._replace(value=json.dumps(said).encode())
+
+
+def a_wait(r: Random) -> int:
+    return r.choice([0, 0, 1, HOUR, 7 * HOUR, DAY_MS, DAY_MS + 1, 14 * DAY_MS, r.randrange(40 * DAY_MS)])
+
+
+def played(r: Random, steps: int) -> tuple[list[Told], list[Told], list[tuple[int, int]]]:
+    """What the engine told and what the reference did; and what each shows at the end of every step."""
+    body, at = a_body(r), r.choice([T0 - 5 * DAY_MS, T0, T0 + DAY_MS])
+    records = [rule_record(n, **rule) for n, rule in enumerate(RULES)]
+    book = fold(EMPTY_RULEBOOK, [*records, record_of(body, at)._replace(offset=len(records))]).rulebook
+    engine, wanted = Fold(book), Decaying(body, since=at)
+    shown, fits = list[tuple[int, int]](), False
+    engine.put(event("email_sent"))
+    for _ in range(steps):
+        engine.clock += a_wait(r)
+        clock, origin = engine.clock, f"t-0-{engine.count + 1}"
+        what = r.choice(["event"] * 6 + ["wait", "wait", "set", "adjust", "reset", "edit", "edit", "fit"])
+        engine.wait(clock)
+        wanted.go_on(clock)
+        if what == "event":
+            kind, when = r.choice(list(PAYS)), clock + r.choice([0, 0, -1, -HOUR, -3 * DAY_MS, -50 * DAY_MS, HOUR])
+            engine.put(event(kind, at=when))
+            wanted.award(origin, PAYS[kind], when, clock)
+        elif what == "set":
+            score = r.choice([-30, 0, 5, 20, 60])
+            engine.put(command("set", origin, amount=score, at=clock - HOUR))
+            wanted.set(origin, score, clock)
+        elif what == "adjust":
+            when = clock - r.choice([0, DAY_MS])
+            engine.put(command("adjust", origin, amount=12, at=when))
+            wanted.award(origin, [(12, None)], when, clock)
+        elif what == "reset":
+            engine.put(command("reset", origin, at=clock))
+            wanted.reset(origin, clock)
+        elif what == "fit":
+            fits = r.random() < 0.6
+            engine.put(ContactAttributes("1", "42", None, {"fits": fits}, clock))
+            wanted.pay_fit(origin, 30 if fits else 0, "g", clock)
+        elif what == "edit":
+            body = a_body(r) if r.random() < 0.5 else {**body, "decay": a_decay(r)}
+            updated_at = clock - r.choice([0, HOUR, -HOUR])
+            take_effect(engine, with_records(engine.book, record_of(body, updated_at)))
+            wanted.edit(f"config-{engine.book.version}", body, updated_at, clock, 30 if fits else 0, "g")
+        shown.append((engine.score, wanted.shown))
+    return told_by(engine), wanted.said, shown
+
+
+def take_effect(engine: Fold, book: Rulebook) -> None:
+    """Let a rulebook take effect as the handler does, with its sweep where anything may move."""
+    needed = clock_rules_changed(engine.book, book) or shown_may_move(engine.book, book)
+    engine.book = book
+    if needed and engine.contact is not None:
+        engine.contact, outputs = sweep(engine.contact, "1", "42", book, engine.clock)
+        engine.outputs += outputs
+
+
+def told_by(engine: Fold) -> list[Told]:
+    told: list[Told] = []
+    for output in engine.outputs:
+        if isinstance(output, ScoreChanged):
+            origin = output.id.removesuffix("/default").removesuffix("-1-42")
+            told.append(Told(origin, output.previous_score, output.score, []))
+        else:
+            told[-1].crossings.append((output.threshold, output.direction))
+    return told
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.integers(0, 2**40), st.integers(1, 25))
+def test_decay_tells_what_the_reference_says(seed: int, steps: int) -> None:
+    told, wanted, shown = played(Random(seed), steps)  # noqa: S311 - a repeatable draw
+    assert told == wanted
+    assert all(engine == reference for engine, reference in shown)
