@@ -168,7 +168,10 @@ def _web(
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
     shown = {topics.score_changed.name: "score-changed", topics.threshold_crossed.name: "threshold-crossed"}
     live = Live(lambda: KafkaFeed(client, list(shown), settings.partitions), shown, settings.partitions)
-    queries = ContactQueries(app.partitions, log, rule_name=lambda org, rule: follower.current().rule_name(org, rule))
+    queries = ContactQueries(
+        app.partitions, log, rule_name=lambda org, rule: follower.current().rule_name(org, rule),
+        profiles=lambda org: follower.current().org(org).profiles,
+    )  # fmt: skip
     owners, peers = Owners(app, app.partitions.sources, settings.partitions, settings.advertised_url), Peers()
     fires = FireCounts(FireTotals(app.partitions), lambda org: follower.current().org(org).rules)
     editor = Editor(partial(ConfigSession.open, settings), follower, lambda: time.time_ns() // 1_000_000)

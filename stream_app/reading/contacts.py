@@ -2,10 +2,11 @@
 
 Laws: only committed state is shown (promise 3); an answer is a value: ContactScore, NotFound or NotHere.
 ``earlier`` is what the state says minus the rows shown, so score log and state always add up (S2, D18).
+A score that decays is shown at the partition's clock, which the answer names (D11).
 Reads ``Committed`` and an AwardLog; writes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,8 +20,11 @@ from stream_app.delivery.status import PartitionStatus, PartitionsView
 from stream_app.processing.placement import partition_of
 from stream_app.processing.sections import decode_facts
 from stream_app.reading.award_rows import Asked, AwardLog, AwardRow, KnownRows
+from stream_app.scoring.account import Account
+from stream_app.scoring.profiles import ScoredProfile
 
 RuleName = Callable[[str, int], str | None]
+ProfilesOf = Callable[[str], Mapping[str, ScoredProfile]]
 
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
 
@@ -43,6 +47,7 @@ class ContactScore:
 
     ``awards`` and ``points`` are the number and sum of all awards ever logged, ``earlier_*`` of those older than
     ``logs``; ``complete`` tells whether all rows that are still kept can be read here, in later pages too.
+    ``as_of`` is the instant, in milliseconds, of a score that decays, None for others.
     """
 
     contact_id: str
@@ -56,6 +61,7 @@ class ContactScore:
     earlier_count: int
     earlier_points: int
     complete: bool
+    as_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,19 @@ class NotHere:
 
 
 class ContactQueries:
-    """Reads of single contacts; ``rule_name`` gives a rule's live name, None when it was deleted (D16)."""
+    """Reads of single contacts.
 
-    def __init__(self, partitions: PartitionsView, log: AwardLog, *, rule_name: RuleName | None = None) -> None:
+    ``rule_name`` gives a rule's live name, None when it was deleted (D16); ``profiles`` what an org has published.
+    """
+
+    def __init__(
+        self, partitions: PartitionsView, log: AwardLog, *, rule_name: RuleName | None = None,
+        profiles: ProfilesOf | None = None,
+    ) -> None:  # fmt: skip
         self._partitions = partitions
         self._log = log
         self._rule_name = rule_name
+        self._profiles = profiles
 
     async def score(
         self, org_id: str, contact_id: str, *, profile_id: str = DEFAULT_PROFILE, limit: int = 20,
@@ -100,11 +113,19 @@ class ContactQueries:
         profile = core.profiles.get(profile_id)
         if profile is None and profile_id != DEFAULT_PROFILE:
             return NotFound("profile")
+        profile, as_of = self._aged(org_id, profile_id, profile or ProfileState(), status.clock)
         email, asked = _email(committed, key), Asked(profile_id, limit, before)  # all of the state before any await
         known = await self._log.rows(partition, status.seq, key, core.log_id, asked)
         shown = [row for row in known.rows if asked.wants(row)][:limit]
         logs = [self._row(org_id, row) for row in shown]
-        return _contact_score(contact_id, profile_id, profile or ProfileState(), email, known, logs)
+        return _contact_score(contact_id, profile_id, profile, email, known, logs, as_of)
+
+    def _aged(self, org_id: str, profile_id: str, state: ProfileState, clock: int) -> tuple[ProfileState, int | None]:
+        """Return a state as it has come to be at the clock, and the clock where that matters."""
+        profile = None if self._profiles is None else self._profiles(org_id).get(profile_id)
+        if profile is None or profile.decay is None:
+            return state, None
+        return msgspec.structs.replace(state, shown=Account(profile, state, clock).now), clock
 
     def _row(self, org_id: str, row: AwardRow) -> LogRow:
         award = row.award
@@ -116,8 +137,9 @@ class ContactQueries:
 
 
 def _contact_score(
-    contact_id: str, profile_id: str, profile: ProfileState, email: str | None, known: KnownRows, logs: list[LogRow]
-) -> ContactScore:
+    contact_id: str, profile_id: str, profile: ProfileState, email: str | None, known: KnownRows, logs: list[LogRow],
+    as_of: int | None,
+) -> ContactScore:  # fmt: skip
     oldest = logs[-1].log_id if logs else 0
     told = [row.award.points for row in known.rows if row.profile_id == profile_id and row.award.log_id >= oldest]
     return ContactScore(
@@ -132,6 +154,7 @@ def _contact_score(
         earlier_count=profile.awards - len(told),
         earlier_points=profile.total - sum(told),
         complete=known.complete,
+        as_of=as_of,
     )
 
 

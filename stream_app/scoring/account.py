@@ -55,6 +55,11 @@ class Account:
         return self._unclamped(self._clock)
 
     @property
+    def now(self) -> int:
+        """What it has come to, told or not."""
+        return self.profile.clamp(self._unclamped(self._clock))
+
+    @property
     def shown(self) -> int:
         """What its own awards show; of a profile with a formula, what it showed before."""
         if self.profile.operands is not None:

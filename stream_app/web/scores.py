@@ -9,6 +9,7 @@ from aiohttp import web
 
 from schemas.authored import DEFAULT_PROFILE
 from schemas.ids import rest_id
+from schemas.times import format_time
 from stream_app.reading.contacts import ContactQueries, ContactScore, LogRow
 from stream_app.web.answers import data, integer_parameter
 from stream_app.web.authentication import org_of
@@ -42,7 +43,8 @@ def _before(request: web.Request) -> int | None:
 
 
 def score_body(score: ContactScore) -> dict[str, Any]:
-    """Return a score as REST writes it: PushMail's four fields first, in its order."""
+    """Return a score as REST writes it: PushMail's four fields first, in its order; one that decays says when."""
+    as_of = {} if score.as_of is None else {"asOf": format_time(score.as_of)}
     return {
         "contactId": rest_id(score.contact_id),
         "email": score.email,
@@ -53,6 +55,7 @@ def score_body(score: ContactScore) -> dict[str, Any]:
         "awards": {"count": score.awards, "points": score.points},
         "earlier": {"count": score.earlier_count, "points": score.earlier_points},
         "complete": score.complete,
+        **as_of,
     }
 
 

@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from schemas.events import ContactAttributes
 from schemas.outputs import ScoreChanged
 from schemas.times import DAY_MS, format_time
+from stream_app.delivery.handler import Effects
 from stream_app.scoring.due import clock_rules_changed
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook, fold
 from stream_app.scoring.sweep import shown_may_move, sweep
 from tests.faults.reference_decay import Decaying, Told
 from tests.scoring_kit import (
+    ENGAGEMENT,
+    SCORES,
     T0,
+    Engine,
+    FakeRecord,
     Fold,
     command,
     event,
@@ -141,3 +146,40 @@ def test_decay_tells_what_the_reference_says(seed: int, steps: int) -> None:
     told, wanted, shown = played(Random(seed), steps)  # noqa: S311 - a repeatable draw
     assert told == wanted
     assert all(engine == reference for engine, reference in shown)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**40), st.integers(1, 30))
+def test_how_inputs_are_cut_into_batches_never_shows(seed: int, count: int) -> None:
+    r = Random(seed)  # noqa: S311 - a repeatable draw
+    body, clock, records = a_body(r), T0, list[FakeRecord]()
+    for offset in range(count):
+        clock += a_wait(r)
+        key, when = r.choice("abc"), clock + r.choice([0, -HOUR, -20 * DAY_MS, HOUR])
+        said = {"orgId": "1", "contactId": key, "type": r.choice(list(PAYS)), "occurredAt": format_time(when)}
+        records.append(FakeRecord(offset, json.dumps(said).encode(), f"1:{key}".encode(), clock))
+    rules = [rule_record(n, **rule) for n, rule in enumerate(RULES)]
+    book = fold(EMPTY_RULEBOOK, [*rules, record_of(body, T0)._replace(offset=len(rules))]).rulebook
+    end = clock + 90 * DAY_MS
+    whole = in_batches(Engine(book), records, end, [count], 10**6)
+    sizes = [r.randint(1, 5) for _ in records]
+    assert in_batches(Engine(book), records, end, sizes, r.randint(1, 3)) == whole
+
+
+def in_batches(
+    engine: Engine, records: list[FakeRecord], end: int, sizes: list[int], limit: int
+) -> tuple[dict[bytes, list[bytes]], dict[bytes, bytes]]:
+    """What is told of each contact, and the state that is left at the end."""
+    told: dict[bytes, list[bytes]] = {}
+    done = list[Effects]()
+    start = 0
+    for size in sizes:
+        if start < len(records):
+            done.append(engine.run(ENGAGEMENT, *records[start : start + size], until=0, limit=limit))
+            start += size
+    while (due := engine.handler.next_due(engine.state)) is not None and due <= end:
+        done.append(engine.run(ENGAGEMENT, kind="clock", until=end, limit=limit))
+    for effects in done:
+        for key, value, _ in effects.outputs.get(SCORES, ()):
+            told.setdefault(key or b"", []).append(value or b"")
+    return told, engine.state.data
