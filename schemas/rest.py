@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from schemas.api_keys import MAX_KEY_NAME, MAX_SITES, Scope
-from schemas.authored import Authored, EventType, Profile, ProfileBody, ProfileId, Rule, RuleBody, SiteId
+from schemas.authored import Authored, EventType, ProfileId, Rule, RuleBody, SiteId
 from schemas.ids import ORG_PATTERN
 
 Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
@@ -252,19 +252,3 @@ class RuleAnswer(Rule):
 
     org_id: int | str  # pyright: ignore[reportIncompatibleVariableOverride] as REST writes ids
     site_id: int | str | None = None  # pyright: ignore[reportIncompatibleVariableOverride] as REST writes ids
-
-
-class ProfileReplace(ProfileBody):
-    """``PUT /scoring/profiles/default``: replaces everything but its rules."""
-
-
-class ProfileAnswer(Profile):
-    """The default profile; ``version`` counts its puts, and its times are null before the first."""
-
-    org_id: int | str  # pyright: ignore[reportIncompatibleVariableOverride] as REST writes ids
-    status: Literal["published"]
-    version: int
-    draft: None
-    published: ProfileBody
-    created_at: str | None  # pyright: ignore[reportIncompatibleVariableOverride] the default one is there without a put
-    updated_at: str | None  # pyright: ignore[reportIncompatibleVariableOverride] the default one is there without a put

@@ -1,16 +1,19 @@
 """The `config` topic as a value: its keys, what it says now, and which ids were ever given.
 
 Laws: a key is ``kind:orgId:id``; a null value deletes; an id is never given twice, so the next is one more than the
-highest ever seen, deleted ones included; a request with an Idempotency-Key is remembered for 24 hours of broker time.
+highest ever seen, deleted ones included; a request with an Idempotency-Key is remembered for 24 hours of broker time;
+of a profile the newest MAX_PUBLISHES publishes are remembered, by the records that hold them.
 Pure: reads records, writes nothing.  Source: contract sections 1 to 3, decision 0006.
 """
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, cast, get_args
 
+from schemas.authored import DEFAULT_PROFILE
 from schemas.config_headers import mark_of
 from schemas.ids import valid_org
 from stream_app.scoring.rulebook import ConfigRecord
@@ -19,6 +22,7 @@ Kind = Literal["rule", "profile"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 Body = Mapping[str, Any]
 REMEMBERED_MS: Final = 24 * 60 * 60 * 1000
+MAX_PUBLISHES: Final = 100
 
 _ID: Final[Mapping[Kind, re.Pattern[str]]] = {
     "rule": re.compile(r"[1-9][0-9]{0,9}"),
@@ -59,12 +63,29 @@ class Stored:
 
 
 class Made(NamedTuple):
-    """What a request with an Idempotency-Key made: hash of its body, broker time in ms, the object as it was then."""
+    """What a request with an Idempotency-Key made: hash of its body, broker time in ms, the object as it was then.
+
+    ``rules`` are those of a profile, as they were then.
+    """
 
     sha256: str
     at: int
     key: AuthoredKey
     stored: Stored
+    rules: tuple[Body, ...] = ()
+
+
+class Publish(NamedTuple):
+    """The how many-th publish of a profile, when, since which rulebook version, and the record that holds it."""
+
+    version: int
+    at: str
+    rulebook_version: int
+    value: bytes
+
+
+def _no_publishes() -> deque[Publish]:
+    return deque(maxlen=MAX_PUBLISHES)
 
 
 @dataclass(slots=True)
@@ -72,13 +93,16 @@ class ConfigLog:
     """What ``config`` says after the records so far; ``version`` is its rulebook version, 0 while it is empty.
 
     ``live`` holds objects by id, of each kind and org; ``highest`` the highest rule id of each org; ``made`` is by org
-    and Idempotency-Key, the oldest first.
+    and Idempotency-Key, the oldest first; ``publishes`` by profile, the oldest first; ``touched`` the rulebook version
+    of the newest rule record of each org and profile, also of one that left it.
     """
 
     live: dict[tuple[Kind, str], dict[str, Stored]] = field(default_factory=dict[tuple[Kind, str], dict[str, Stored]])
     deleted: set[AuthoredKey] = field(default_factory=set[AuthoredKey])
     highest: dict[str, int] = field(default_factory=dict[str, int])
     made: dict[tuple[str, str], Made] = field(default_factory=dict[tuple[str, str], Made])
+    publishes: dict[AuthoredKey, deque[Publish]] = field(default_factory=dict[AuthoredKey, deque[Publish]])
+    touched: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     version: int = 0
 
     @classmethod
@@ -97,14 +121,18 @@ class ConfigLog:
             return
         if key.kind == "rule":
             self.highest[key.org_id] = max(self.highest_rule_id(key.org_id), int(key.id))
+        before = self.find(key)
         if record.value is None:
             self.live.get((key.kind, key.org_id), {}).pop(key.id, None)
             self.deleted.add(key)
+            self.publishes.pop(key, None)
+            self._touch(key, before)
         elif (body := _body(record.value)) is not None:
-            before = self.find(key)
             stored = Stored(body, self.version, 1 if before is None else before.revision + 1)
             self.live.setdefault((key.kind, key.org_id), {})[key.id] = stored
             self.deleted.discard(key)
+            self._touch(key, before, stored)
+            self._count_publish(key, body, record.value)
             self._remember(record, key, stored)
 
     def find(self, key: AuthoredKey) -> Stored | None:
@@ -120,6 +148,20 @@ class ConfigLog:
         """Return the bodies of ``stored``."""
         return {object_id: stored.body for object_id, stored in self.stored(kind, org_id).items()}
 
+    def rules_of(self, org_id: str, profile_id: str) -> tuple[Body, ...]:
+        """Return the rules of a profile as they are written, in id order."""
+        return tuple(body for body in self.objects("rule", org_id).values() if profile_of(body) == profile_id)
+
+    def version_of(self, key: AuthoredKey) -> int:
+        """Return the rulebook version at which an object last changed, a profile with its rules; 0 if never."""
+        stored = self.find(key)
+        own = 0 if stored is None else stored.version
+        return max(own, self.touched.get((key.org_id, key.id), 0)) if key.kind == "profile" else own
+
+    def publishes_of(self, key: AuthoredKey) -> tuple[Publish, ...]:
+        """Return the newest publishes of a profile, the oldest first."""
+        return tuple(self.publishes.get(key, ()))
+
     def highest_rule_id(self, org_id: str) -> int:
         """Return the highest rule id ever given in an org; 0 when there was none."""
         return self.highest.get(org_id, 0)
@@ -132,11 +174,31 @@ class ConfigLog:
     def _remember(self, record: ConfigRecord, key: AuthoredKey, stored: Stored) -> None:
         if (mark := mark_of(record.headers)) is not None:
             self.made.pop((key.org_id, mark.key), None)  # so that it becomes the newest
-            self.made[key.org_id, mark.key] = Made(mark.sha256, record.written_at, key, stored)
+            rules = self.rules_of(key.org_id, key.id) if key.kind == "profile" else ()
+            self.made[key.org_id, mark.key] = Made(mark.sha256, record.written_at, key, stored, rules)
+
+    def _touch(self, key: AuthoredKey, *states: Stored | None) -> None:
+        for stored in states:
+            if key.kind == "rule" and stored is not None:
+                self.touched[key.org_id, profile_of(stored.body)] = self.version
+
+    def _count_publish(self, key: AuthoredKey, body: Body, value: bytes) -> None:
+        version = body.get("version")
+        if key.kind == "rule" or key.id == DEFAULT_PROFILE or not isinstance(version, int):
+            return
+        known = self.publishes.get(key)
+        if isinstance(body.get("published"), dict) and version > (known[-1].version if known else 0):
+            at = str(body.get("updatedAt", ""))
+            self.publishes.setdefault(key, _no_publishes()).append(Publish(version, at, self.version, value))
 
     def _forget(self, until: int) -> None:
         while self.made and next(iter(self.made.values())).at < until:
             del self.made[next(iter(self.made))]
+
+
+def profile_of(rule: Body) -> str:
+    """Return the profile of a rule."""
+    return str(rule.get("profileId", DEFAULT_PROFILE))
 
 
 def _body(value: bytes) -> Body | None:

@@ -18,8 +18,8 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
 )
 
 from schemas.config_headers import Headers
+from stream_app.authoring.changes import Change
 from stream_app.authoring.config_log import ConfigLog
-from stream_app.authoring.puts import Change
 from stream_app.delivery.aiokafka_seams import cut_off, stop_consumer
 from stream_app.scoring.rulebook import ConfigRecord
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
@@ -147,14 +147,15 @@ def _config_producer(settings: Settings) -> Producer:
 async def _write(
     producer: Producer, partition: TopicPartition, changes: Sequence[Change], sent: list[ConfigRecord], headers: Headers
 ) -> None:
-    """Write changes in one transaction; ``sent`` gets their records just before it is committed."""
+    """Write changes in one transaction, the last with headers; ``sent`` gets all just before it is committed."""
     topic, number = partition
     written: list[ConfigRecord] = []
     async with producer.transaction():
-        for change in changes:
+        for left, change in zip(reversed(range(len(changes))), changes, strict=True):
             key = change.key.encode()
+            marks = [] if left else list(headers)
             # Awaited one by one: aiokafka commits a transaction in which a batch failed (delivery law 3).
-            one = await producer.send_and_wait(topic, change.value, key, partition=number, headers=list(headers))
+            one = await producer.send_and_wait(topic, change.value, key, partition=number, headers=marks)
             written.append(ConfigRecord(key, change.value, one.offset))
         sent += written
 
@@ -216,9 +217,9 @@ class ConfigSession:
         """Return the last stable offset as of now."""
         return (await self.consumer.end_offsets([self.partition]))[self.partition]
 
-    async def commit(self, change: Change, sent: list[ConfigRecord], headers: Headers) -> None:
-        """Write a change; once its record is in ``sent`` an error leaves open whether it was committed."""
-        await _write(self.producer, self.partition, [change], sent, headers)
+    async def commit(self, changes: Sequence[Change], sent: list[ConfigRecord], headers: Headers) -> None:
+        """Write changes; once their records are in ``sent`` an error leaves open whether they were committed."""
+        await _write(self.producer, self.partition, changes, sent, headers)
 
     async def close(self) -> None:
         """Disconnect; bounded."""

@@ -17,9 +17,10 @@ from typing import Final, Protocol
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.config_headers import Headers
+from stream_app.authoring.changes import Change
 from stream_app.authoring.config_log import ConfigLog
-from stream_app.authoring.edits import Done, Edit, Failed, Planned, plan_edit
-from stream_app.authoring.puts import Change
+from stream_app.authoring.edit_plans import plan_edit
+from stream_app.authoring.edits import Done, Edit, Failed, Planned
 from stream_app.scoring.rulebook import ConfigRecord
 
 LIMIT_SECONDS: Final = 10.0
@@ -44,8 +45,8 @@ class Session(Protocol):
         """Return the last stable offset as of now."""
         ...
 
-    async def commit(self, change: Change, sent: list[ConfigRecord], headers: Headers) -> None:
-        """Write a change; once its record is in ``sent`` an error leaves open whether it was committed."""
+    async def commit(self, changes: Sequence[Change], sent: list[ConfigRecord], headers: Headers) -> None:
+        """Write changes; once their records are in ``sent`` an error leaves open whether they were committed."""
         ...
 
     async def close(self) -> None:
@@ -67,7 +68,7 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class _Trial:
-    """What is known of an edit under way: the record that may be committed, and its plan."""
+    """What is known of an edit under way: the records that may be committed, and their plan."""
 
     sent: list[ConfigRecord] = field(default_factory=list[ConfigRecord])
     planned: Planned | None = None
@@ -131,15 +132,15 @@ class Editor:
             self._session = session = self._session or await self._open_session()
             # INVARIANT: an_edit_is_planned_on_all_that_is_committed
             log = await self._reader.read_to(await session.end(), self._written)
-            if trial.planned is not None and trial.sent and self._reader.holds(trial.sent[0]):
-                return self._done(trial.planned, trial.sent[0])  # an earlier try was committed after all
+            if trial.planned is not None and trial.sent and self._reader.holds(trial.sent[-1]):
+                return self._done(trial.planned, trial.sent[-1])  # an earlier try was committed after all
             trial.sent.clear()
             planned = plan_edit(log, edit, self._now())
             if not isinstance(planned, Planned):
                 return planned
             trial.planned = planned
-            await session.commit(planned.change, trial.sent, () if planned.mark is None else planned.mark.headers())
-            return self._done(planned, trial.sent[0])
+            await session.commit(planned.changes, trial.sent, () if planned.mark is None else planned.mark.headers())
+            return self._done(planned, trial.sent[-1])
         except BaseException:
             await self._end_session()
             raise

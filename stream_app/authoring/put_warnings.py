@@ -4,14 +4,14 @@ Laws: nothing here is an error; judged is what there will be when all of them ar
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
 from schemas.authored import DEFAULT_PROFILE, ProfileBody, Rule, RuleBody
-from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog
+from stream_app.authoring.config_log import AuthoredKey, ConfigLog, profile_of
+from stream_app.authoring.drafts import body_of
 from stream_app.authoring.problems import Problem
 from stream_app.authoring.profile_warnings import (
     formula_warnings,
@@ -21,49 +21,45 @@ from stream_app.authoring.profile_warnings import (
 
 Put = Mapping[AuthoredKey, tuple[str, RuleBody | ProfileBody]]
 
-_FIELDS: Final = tuple(str(field.alias) for field in ProfileBody.model_fields.values())
 
+def put_warnings(put: Put, gone: Container[AuthoredKey], log: ConfigLog, at: str) -> Iterator[Problem]:
+    """Yield what is odd about the bodies of a put, each with the place where it stands; ``at`` in output form.
 
-def put_warnings(put: Put, log: ConfigLog, at: str) -> Iterator[Problem]:
-    """Yield what is odd about the bodies of a put, each with the place where it stands; ``at`` in output form."""
+    ``gone`` are the objects that are deleted with it.
+    """
     for key, (place, body) in put.items():
         if isinstance(body, RuleBody):
             found = rule_in_profile_warnings(body, _profile(put, log, key.org_id, body.profile_id), at)
         else:
-            found = _of_profile(put, log, key, body)
+            found = _of_profile(put, gone, log, key, body)
         for problem in found:
             yield replace(problem, pointer=place + problem.pointer)
 
 
-def _of_profile(put: Put, log: ConfigLog, key: AuthoredKey, body: ProfileBody) -> Iterator[Problem]:
+def _of_profile(
+    put: Put, gone: Container[AuthoredKey], log: ConfigLog, key: AuthoredKey, body: ProfileBody
+) -> Iterator[Problem]:
     if body.groups or body.thresholds:
-        yield from rules_in_profile_warnings(body, _rules(put, log, key))
+        yield from rules_in_profile_warnings(body, _rules(put, gone, log, key))
     if body.formula is not None:
         beside = {other.id for other in put if (other.kind, other.org_id) == ("profile", key.org_id)}
         yield from formula_warnings(body, {DEFAULT_PROFILE, *log.objects("profile", key.org_id), *beside})
 
 
 def _profile(put: Put, log: ConfigLog, org_id: str, profile_id: str) -> ProfileBody:
-    """Return a profile as it is being written, an empty one if nobody can read it."""
+    """Return a profile as it is being written."""
     key = AuthoredKey("profile", org_id, profile_id)
     if key in put and isinstance(body := put[key][1], ProfileBody):
         return body
-    stored = log.find(key)
-    record: Body = {} if stored is None else stored.body
-    written = next((record[part] for part in ("draft", "published") if isinstance(record.get(part), dict)), record)
-    fields = cast(dict[str, Any], written)
-    try:
-        return ProfileBody.model_validate_json(json.dumps({name: fields[name] for name in _FIELDS if name in fields}))
-    except ValidationError:
-        return ProfileBody()
+    return body_of(key, log.find(key))
 
 
-def _rules(put: Put, log: ConfigLog, profile: AuthoredKey) -> list[RuleBody]:
+def _rules(put: Put, gone: Container[AuthoredKey], log: ConfigLog, profile: AuthoredKey) -> list[RuleBody]:
     """Return the rules that a profile will have; what is no rule never scores and is left out."""
     rules: list[RuleBody] = [body for _, body in put.values() if isinstance(body, RuleBody)]
     for rule_id, body in log.objects("rule", profile.org_id).items():
-        of_profile = body.get("profileId", DEFAULT_PROFILE) == profile.id
-        if of_profile and AuthoredKey("rule", profile.org_id, rule_id) not in put:
+        key = AuthoredKey("rule", profile.org_id, rule_id)
+        if profile_of(body) == profile.id and key not in put and key not in gone:
             try:
                 rules.append(Rule.model_validate_json(json.dumps(body)))
             except ValidationError:

@@ -14,8 +14,8 @@ from schemas.config_headers import RequestMark
 from schemas.hop import RULEBOOK_VERSION
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.editor import ConfigUnavailable
-from stream_app.authoring.edits import Done, Edit, Failed, Reason, version_of
-from stream_app.authoring.lint import Problem as Found
+from stream_app.authoring.edits import Done, Edit, Failed, Reason
+from stream_app.authoring.problems import Problem as Found
 from stream_app.web.answers import data
 from stream_app.web.etags import etag
 from stream_app.web.problems import FieldError, Problem
@@ -30,6 +30,11 @@ WHY: Final[Mapping[Reason, tuple[int, str, str]]] = {
     "too_many_rules": (409, "too_many_rules", "The org has as many rules as it may have."),
     "key_reused": (422, "idempotency_key_reused", "This Idempotency-Key came with another body before."),
     "default_profile": (409, "default_profile", "The profile default cannot be deleted."),
+    "always_live": (409, "always_live", "The profile default is live as it is written: it has no draft."),
+    "not_published": (409, "not_published", "Nothing of this profile is published."),
+    "too_many_profiles": (409, "too_many_profiles", "The org has as many profiles as it may have."),
+    "id_taken": (409, "id_taken", "There is such an object already."),
+    "in_use": (409, "in_use", "Something needs this object."),
 }
 
 
@@ -112,7 +117,7 @@ async def answer(
     if done.stored is None and body is None:
         return web.Response(status=status, headers={"Cache-Control": "no-store", **headers})
     meta = {"warnings": [_told(warning) for warning in done.warnings]} if done.warnings else None
-    return data(body, status=status, meta=meta, headers={"ETag": etag(version_of(done.stored)), **headers})
+    return data(body, status=status, meta=meta, headers={"ETag": etag(done.seen), **headers})
 
 
 def _told(found: Found) -> dict[str, str]:

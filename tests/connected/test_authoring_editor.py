@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,13 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 from schemas.config_headers import Headers, RequestMark
+from stream_app.authoring.changes import Change
 from stream_app.authoring.config_log import AuthoredKey, ConfigLog
 from stream_app.authoring.config_topic import ConfigSession, config_writer, read_config
 from stream_app.authoring.editor import ConfigUnavailable, Editor, Session
 from stream_app.authoring.edits import Create, Delete, Done, Edit, Failed, Put
 from stream_app.authoring.follower import ConfigFollower
-from stream_app.authoring.puts import Change, plan_put
+from stream_app.authoring.puts import plan_put
 from stream_app.operations.broker import EmbeddedKafka
 from stream_app.operations.topic_administration import ensure_topics
 from stream_app.scoring.rulebook import ConfigRecord
@@ -133,8 +134,8 @@ class Forgetful:
         self.session = session
         self.end, self.close = session.end, session.close
 
-    async def commit(self, change: Change, sent: list[ConfigRecord], headers: Headers) -> None:
-        await self.session.commit(change, sent, headers)
+    async def commit(self, changes: Sequence[Change], sent: list[ConfigRecord], headers: Headers) -> None:
+        await self.session.commit(changes, sent, headers)
         if not Forgetful.failed:
             Forgetful.failed += 1
             raise KafkaTimeoutError

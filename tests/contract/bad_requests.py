@@ -14,6 +14,10 @@ from tests.contract.bad_texts import nested, text
 JSON: Final = {"Content-Type": "application/json"}
 SCORE, RULES, RULE, DEFAULT = "contacts/42/score", "scoring/rules", "scoring/rules/1", "scoring/profiles/default"
 ATTRIBUTES, TAGS, LOOKUP, EVENTS = "contacts/42/attributes", "contacts/42/tags", "scores/lookup", "events"
+PROFILES, FIT = "scoring/profiles", "scoring/profiles/fit"
+PUBLISH, UNPUBLISH, DISCARD, ROLLBACK = (
+    f"{FIT}/{action}" for action in ("publish", "unpublish", "discard", "rollback")
+)
 MIB: Final = 1024 * 1024
 DEEP: Final = nested(32)
 DIGITS: Final = "9" * 5000
@@ -71,7 +75,8 @@ GOOD: Final = {
     ("POST", SCORE): '{"points": 5}', ("PUT", ATTRIBUTES): '{"attributes": {}}', ("POST", TAGS): '{"tag": "x"}',
     ("POST", LOOKUP): '{"contactIds": ["42"]}', ("POST", EVENTS): '{"contactId": "7", "type": "email_open"}',
     ("POST", RULES): '{"name": "a", "eventType": "email_open", "points": 5}', ("PUT", RULE): '{"points": 6}',
-    ("PUT", DEFAULT): '{"thresholds": [50]}',
+    ("PUT", DEFAULT): '{"thresholds": [50]}', ("POST", PROFILES): '{"name": "b"}', ("PUT", FIT): '{"name": "b"}',
+    ("POST", ROLLBACK): '{"version": 1}',
 }  # fmt: skip
 MALFORMED: Final = (
     "", " ", "{", "}", "nonsense", "[1,]", "{'points': 5}", '{"points": 5,}', '{"points" 5}', '{points: 5}',
@@ -175,7 +180,27 @@ WRONG_IN_PROFILE: Final = {
     '{"thresholds": [{}]}': "/thresholds/0/value", '{"thresholds": [{"value": "5"}]}': "/thresholds/0/value",
     '{"thresholds": [{"value": 5, "hysteresis": -1}]}': "/thresholds/0/hysteresis",
     f'{{"thresholds": {list(range(101))}}}': "/thresholds", '{"name": ""}': "/name", '{"id": "other"}': "/id",
-    '{"orgId": "2"}': "/orgId", '{"rules": []}': "/rules", '{"__proto__": {}}': "/__proto__",
+    '{"orgId": "2"}': "/orgId", '{"__proto__": {}}': "/__proto__", '{"floor": 5, "ceiling": 4}': "",
+    **{f'{{"rules": {value}}}': "/rules" for value in ("null", "{}", "5", '"x"')},
+    **{f'{{"rules": [{value}]}}': "/rules/0" for value in ("null", "[]", '"x"')},
+    '{"rules": [{"name": "a", "eventType": "email_open", "points": "5"}]}': "/rules/0/points",
+    '{"rules": [{"id": 9, "name": "a", "eventType": "email_open", "points": 5}]}': "/rules/0/id",
+    '{"rules": [{"id": true, "name": "a", "eventType": "email_open", "points": 5}]}': "/rules/0/id",
+    '{"rules": [{"profileId": "x", "name": "a", "eventType": "email_open", "points": 5}]}': "/rules/0/profileId",
+    '{"formula": {"average": []}}': "/formula/average", '{"formula": {"average": ["A"]}}': "/formula/average/0",
+    '{"formula": {"average": ["default", "default"]}}': "/formula/average", '{"formula": 5}': "/formula",
+}  # fmt: skip
+WRONG_IN_FIT: Final = {
+    '{"formula": {"average": ["default", "fit"]}}': "/formula/average/1",
+    '{"rules": [{"id": 1, "name": "a", "eventType": "email_open", "points": 5}]}': "/rules/0/id",
+    '{"formula": {"average": ["default"]}, "rules": [{"name": "a", "eventType": "email_open", "points": 5}]}':
+    "/formula",
+}  # fmt: skip
+NO_VERSION_OF_FIT: Final = {
+    "[]": "", "{}": "/version", **{f'{{"version": {value}}}': "/version" for value in (
+        "null", "true", '"1"', "1.0", "0", "-1", "2", "999",
+    )},
+    '{"version": 1, "x": 1}': "/x",
 }  # fmt: skip
 NEW_KEY: Final = {"orgId": "1", "scope": "read"}
 NO_KEY: Final = {
@@ -202,7 +227,13 @@ BODIES: Final = (
     *bad_fields("POST", LOOKUP, NO_LOOKUP), *bad_fields("POST", EVENTS, NO_EVENT),
     *bad_fields("POST", RULES, {one_of(NEW_RULE, change): told for change, told in WRONG_IN_RULE.items()}),
     *bad_fields("PUT", RULE, {f"{{{change}}}": told for change, told in WRONG_IN_RULE.items()}),
-    *bad_fields("PUT", DEFAULT, WRONG_IN_PROFILE), *bad_fields("POST", "keys", NO_KEY, key="root"),
+    *bad_fields("PUT", DEFAULT, {**WRONG_IN_PROFILE, '{"formula": {"average": ["fit"]}}': "/formula"}),
+    *bad_fields("PUT", FIT, {**WRONG_IN_PROFILE, **WRONG_IN_FIT}), *bad_fields("POST", ROLLBACK, NO_VERSION_OF_FIT),
+    *bad_fields("POST", PROFILES, {
+        **{body: told for body, told in WRONG_IN_PROFILE.items() if '"id": "other"' not in body},
+        **{f'{{"id": {value}}}': "/id" for value in ('""', '"A"', '"a b"', "true", "[]", text(65), '"<script>"')},
+    }),
+    *bad_fields("POST", "keys", NO_KEY, key="root"),
     *bad_fields("POST", RULES, {"[]": "", "null": "", "{}": ("/name", "/points", "/eventType")}),
     *(Bad(method, path, 400, "too_deep", body=f'{{"x": {DEEP}}}'.encode()) for method, path in GOOD),
     Bad("PUT", ATTRIBUTES, 400, "invalid_event", ("/attributes",), b'{"attributes": {"n": 1e400}}'),
@@ -265,6 +296,12 @@ IDS: Final = (
       for one in (*NOBODY, "0", "2", "01", "1.0", "-1", "%00")),
     *(Bad("PUT", f"scoring/rules/{one}", 404, "not_found", body=b"{}") for one in (*NOBODY, "0", "2", "01", X129)),
     *(Bad("DELETE", f"scoring/rules/{one}", 404, "not_found") for one in (*NOBODY, "0", "2", "9" * 400)),
+    *(Bad("GET", f"scoring/profiles/{one}{below}", 404, "profile_not_found") for one in (*NOBODY, "%00", "FIT", X129)
+      for below in ("", "/versions")),
+    *(Bad(method, f"scoring/profiles/{one}{below}", 404, "not_found", body=encoded(body)) for one in (*NOBODY, "FIT")
+      for method, below, body in (("PUT", "", "{}"), ("DELETE", "", None), ("POST", "/publish", None),
+                                  ("POST", "/unpublish", None), ("POST", "/discard", None),
+                                  ("POST", "/rollback", '{"version": 1}'))),
     *(Bad("DELETE", f"keys/{one}", 404, "key_not_found", key="root") for one in (*NOBODY, "%00", X129, "none")),
     *(Bad("GET", f"commands/c?contactId={one}", 400, "invalid_parameter", ("?contactId",)) for one in ("", *NO_ID)),
     Bad("GET", "commands/c", 400, "invalid_parameter", ("?contactId",)),
@@ -277,13 +314,14 @@ IDS: Final = (
 NO_LIMIT: Final = ("0", "101", "-1", "+5", "1.5", "1e1", "", "x", "%00", "%EF%BC%95", DIGITS, "x&limit=5", SCRIPT)
 NO_ORG: Final = ("", "a%20b", "a:b", "a%2Fb", "%00", "%C3%A4", "x" * 65, SCRIPT)
 OF_ORG: Final = (
-    SCORE, "contacts", "contacts/42", "commands/c?contactId=42", RULES, RULE, "scoring/profiles", DEFAULT,
-    "scoring/fires", "stream",
+    SCORE, "contacts", "contacts/42", "commands/c?contactId=42", RULES, RULE, PROFILES, DEFAULT,
+    FIT, f"{FIT}/versions", "scoring/fires", "stream",
 )  # fmt: skip
 NO_KEY_TEXT: Final = ("", "x" * 256, "a\tb", "\u2028", "\u00ad")
 NO_VERSION: Final = ("", "nonsense", '"2"', 'W/"1"', "1", '"999"', "*, *", '"01"', '"-1"', f'"{DIGITS}"')
 QUERIES: Final = (
-    *(bad for path in (SCORE, RULES, "contacts") for bad in parameters(path, (f"limit={one}" for one in NO_LIMIT))),
+    *(bad for path in (SCORE, RULES, "contacts", f"{FIT}/versions")
+      for bad in parameters(path, (f"limit={one}" for one in NO_LIMIT))),
     *parameters(SCORE, (f"before={one}" for one in ("0", "x", "-1", "9" * 10))),
     *parameters("contacts", (
         "minScore=x", "minScore=1.5", "minScore=", f"minScore={DIGITS}", f"maxScore={2**63}", "maxScore=0x5",
@@ -291,6 +329,7 @@ QUERIES: Final = (
         "cursor=eHg6NDI=", "profileId=A", "profileId=", "profileId=%00",
     )),
     *parameters(RULES, ("cursor=0", "cursor=x", "cursor=", "cursor=99999999999")),
+    *parameters(f"{FIT}/versions", ("cursor=0", "cursor=x", "cursor=", "cursor=9999999999")),
     *parameters("stream", ("last=-1", "last=501", "last=x", "last=", f"last={DIGITS}")),
     *(Bad("GET", f"{SCORE}?profileId={one}", 404, "profile_not_found")
       for one in ("none", "", "%00", SCRIPT, "__proto__")),
@@ -302,7 +341,13 @@ QUERIES: Final = (
 FOREIGN_ORG: Final = '"orgId": 2'
 FOREIGN: Final = (
     *(Bad(method, f"{path}?orgId=2", 403, "foreign_org", body=body.encode()) for (method, path), body in GOOD.items()),
-    *(Bad("DELETE", f"{path}?orgId=2", 403, "foreign_org") for path in ("contacts/42", f"{TAGS}/vip", RULE, DEFAULT)),
+    *(Bad("DELETE", f"{path}?orgId=2", 403, "foreign_org")
+      for path in ("contacts/42", f"{TAGS}/vip", RULE, DEFAULT, FIT)),
+    *(Bad("POST", f"{path}?orgId=2", 403, "foreign_org") for path in (PUBLISH, UNPUBLISH, DISCARD)),
+    *(Bad(method, path, 403, "other_site", body=encoded(body), key="sites") for method, path, body in (
+        ("POST", PROFILES, '{"name": "b"}'), ("PUT", FIT, "{}"), ("DELETE", FIT, None), ("POST", PUBLISH, None),
+        ("POST", UNPUBLISH, None), ("POST", DISCARD, None), ("POST", ROLLBACK, '{"version": 1}'),
+    )),
     Bad("POST", EVENTS, 403, "foreign_org", ("/orgId",), one_of(EVENT, FOREIGN_ORG).encode()),
     Bad("POST", EVENTS, 403, "foreign_org", ("/1/orgId",), f"[{ONE_EVENT}, {one_of(EVENT, FOREIGN_ORG)}]".encode()),
     Bad("POST", EVENTS, 403, "foreign_site", ("/siteId",), ONE_EVENT.encode(), key="sites"),
@@ -313,10 +358,14 @@ FOREIGN: Final = (
 HEADERS: Final = (
     *(Bad("POST", path, 400, "invalid_idempotency_key", body=encoded(GOOD["POST", path]),
           headers={**JSON, "Idempotency-Key": one})
-      for path in (SCORE, TAGS, RULES, EVENTS) for one in NO_KEY_TEXT),
+      for path in (SCORE, TAGS, RULES, EVENTS, PROFILES, ROLLBACK) for one in NO_KEY_TEXT),
+    *(Bad("POST", path, 400, "invalid_idempotency_key", headers={"Idempotency-Key": one})
+      for path in (PUBLISH, UNPUBLISH, DISCARD) for one in NO_KEY_TEXT),
     *(Bad(method, path, 412, "precondition_failed", body=encoded(body), headers={**JSON, "If-Match": one})
       for method, path, body in (("PUT", RULE, '{"points": 6}'), ("DELETE", RULE, None), ("PUT", DEFAULT, "{}"),
-                                 ("DELETE", DEFAULT, None)) for one in NO_VERSION),
+                                 ("DELETE", DEFAULT, None), ("PUT", FIT, "{}"), ("DELETE", FIT, None),
+                                 ("POST", PUBLISH, None), ("POST", UNPUBLISH, None), ("POST", DISCARD, None),
+                                 ("POST", ROLLBACK, '{"version": 1}')) for one in NO_VERSION),
     *(Bad("GET", "stream", 400, "invalid_event_id", ("Last-Event-ID",), headers={"Last-Event-ID": one})
       for one in ("x", "1-2", "0-0-0", ",", "{}", "<script>", DIGITS)),
     *(Bad("GET", path, 421, "wrong_host", headers={"Host": "evil.example"})
@@ -324,6 +373,9 @@ HEADERS: Final = (
     *(Bad("GET", path, 431, "headers_too_large", headers={f"X-Filler-{n}": "x" * 900 for n in range(10)})
       for path in ("contacts/42", "/live", "/ready")),
     Bad("DELETE", DEFAULT, 409, "default_profile"),
+    *(Bad("POST", f"{DEFAULT}/{action}", 409, "always_live") for action in ("unpublish", "discard")),
+    Bad("POST", f"{DEFAULT}/rollback", 409, "always_live", body=b'{"version": 1}'),
+    *(Bad("POST", PROFILES, 409, "id_taken", ("/id",), f'{{"id": "{one}"}}'.encode()) for one in ("fit", "default")),
 )  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------- methods, nowhere
@@ -331,13 +383,14 @@ WRONG_METHODS: Final = (
     ("PUT", SCORE), ("PATCH", SCORE), ("DELETE", SCORE), ("OPTIONS", SCORE), ("TRACE", SCORE), ("POST", "contacts"),
     ("POST", "contacts/42"), ("PATCH", "contacts/42"), ("GET", ATTRIBUTES), ("GET", TAGS), ("GET", f"{TAGS}/vip"),
     ("GET", LOOKUP), ("GET", EVENTS), ("DELETE", EVENTS), ("PATCH", RULE), ("PATCH", RULES), ("POST", DEFAULT),
-    ("POST", "scoring/profiles"), ("POST", "scoring/fires"), ("POST", "stream"), ("POST", "accounting"),
+    ("PUT", PROFILES), ("DELETE", PROFILES), ("GET", PUBLISH), ("POST", f"{FIT}/versions"),
+    ("POST", "scoring/fires"), ("POST", "stream"), ("POST", "accounting"),
     ("PUT", "keys"), ("GET", "keys/demo"), ("PUT", "commands/c"), ("POST", "/metrics"), ("POST", "/live"),
     ("POST", "/ready"), ("POST", "/"), ("PUT", "/openapi.json"), ("DELETE", "/docs"), ("POST", "/page/page.js"),
 )  # fmt: skip
 NOWHERE: Final = (
     "/v2/contacts", "/v1", "/v1/", "/V1/contacts/42", "/v1//contacts", "/contacts/42", "/v1/contacts/42/score/",
-    "/v1/contacts//score", "/v1/contacts/a/b/score", "/v1/scoring/profiles/other", "/api/v2/contacts",
+    "/v1/contacts//score", "/v1/contacts/a/b/score", "/v1/scoring/profiles/fit/other", "/api/v2/contacts",
     "/api/contacts/42", "/table/contacts", "/router/x", "/page/none.js", "/page/%00", "/page/..%2f..%2fetc%2fpasswd",
     "/%2e%2e/etc/passwd", "/page/../server.py", f"/{SCRIPT}", "/__proto__", "/" + "x" * 4000,
 )  # fmt: skip

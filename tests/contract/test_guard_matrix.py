@@ -1,8 +1,9 @@
 """Every route with every kind of key: the exact status of each, over the real handlers and the real engine.
 
 A row is a request; a column is whose key it carries. Every key of an org is of scope admin unless its name says less;
-`sites` has the sites ["9"] of org 1, and what exists belongs to org 1, its rule to site 1; `org 2` asks for its own
-org, and `as org 1` is the same key with ?orgId=1. A route without a row fails, so a new one is added here on purpose.
+`sites` has the sites ["9"] of org 1, and what exists belongs to org 1, its rule to site 1, its profile to all sites;
+`org 2` asks for its own org, and `as org 1` is the same key with ?orgId=1. A route without a row fails, so a new one is
+added here on purpose.
 """
 
 from collections.abc import Mapping
@@ -42,9 +43,15 @@ GET    /scoring/rules/{id}                      200  200   200   404   404   403
 PUT    /scoring/rules/{id}                      403  403   200   404   404   403     200
 DELETE /scoring/rules/{id}                      403  403   204   404   404   403     204
 GET    /scoring/profiles                        200  200   200   200   200   403     200
-GET    /scoring/profiles/default                200  200   200   200   200   403     200
-PUT    /scoring/profiles/default                403  403   200   403   200   403     200
-DELETE /scoring/profiles/default                403  403   409   403   409   403     409
+POST   /scoring/profiles                        403  403   201   403   201   403     201
+GET    /scoring/profiles/{id}                   200  200   200   200   404   403     200
+PUT    /scoring/profiles/{id}                   403  403   200   403   404   403     200
+DELETE /scoring/profiles/{id}                   403  403   204   403   404   403     204
+POST   /scoring/profiles/{id}/publish           403  403   200   403   404   403     200
+POST   /scoring/profiles/{id}/unpublish         403  403   200   403   404   403     200
+POST   /scoring/profiles/{id}/discard           403  403   200   403   404   403     200
+POST   /scoring/profiles/{id}/rollback          403  403   200   403   404   403     200
+GET    /scoring/profiles/{id}/versions          200  200   200   200   404   403     200
 GET    /scoring/fires                           200  200   200   200   200   403     200
 GET    /stream                                  200  200   200   200   200   403     200
 GET    /accounting                              200  200   200   200   200   200     200
@@ -63,7 +70,9 @@ BODIES: Final[Mapping[tuple[str, str], Any]] = {
     ("POST", "/imports"): b"contactId,score\n42,7\n",
     ("POST", "/scoring/rules"): RULE,
     ("PUT", "/scoring/rules/{id}"): {"points": 6},
-    ("PUT", "/scoring/profiles/default"): {"thresholds": [50]},
+    ("POST", "/scoring/profiles"): {"name": "Engaged"},
+    ("PUT", "/scoring/profiles/{id}"): {"thresholds": [50]},
+    ("POST", "/scoring/profiles/{id}/rollback"): {"version": 1},
 }
 
 
@@ -83,7 +92,8 @@ ROWS: Final = rows()
 async def ask(route: Route, prefix: str, who: str) -> int:
     """Send a row's request with a column's key to a world of its own; the status."""
     made = await guarded_world()
-    path = route.path.replace("{id}", NAMES.get(route.path, "42")).replace("{tag}", "vip")
+    known = "fit" if route.path.startswith("/scoring/profiles/") else NAMES.get(route.path, "42")
+    path = route.path.replace("{id}", known).replace("{tag}", "vip")
     query = {**QUERIES.get(route.path, {}), **({"orgId": "1"} if who in ("as org 1", "root") else {})}
     key = KEYS[who]
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}

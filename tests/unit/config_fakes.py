@@ -1,22 +1,22 @@
 """The `config` topic in memory: a log that sessions write to, fence each other on, and fail on when told to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 
 from schemas.config_headers import Headers
+from stream_app.authoring.changes import Change
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.editor import Editor
 from stream_app.authoring.edits import Done, Edit, Failed
-from stream_app.authoring.puts import Change
 from stream_app.scoring.rulebook import ConfigRecord
 
 NOW = 1_772_375_400_000
 
 
 class MemoryConfig:
-    """The topic, its follower, and an editor of it; a marker stands after each record, as a transaction leaves it."""
+    """The topic, its follower, and an editor of it; a marker stands after each transaction."""
 
     def __init__(self) -> None:
         self.records: list[ConfigRecord] = []
@@ -44,7 +44,7 @@ class MemoryConfig:
     def append(self, key: bytes, value: bytes | None, headers: Headers = ()) -> ConfigRecord:
         record = ConfigRecord(key, value, self.end, self.now, headers)
         self.records.append(record)
-        self.end += 2
+        self.end += 1
         self.log.add(record)
         return record
 
@@ -75,15 +75,17 @@ class MemorySession:
         await asyncio.sleep(0)
         return self.config.end
 
-    async def commit(self, change: Change, sent: list[ConfigRecord], headers: Headers) -> None:
+    async def commit(self, changes: Sequence[Change], sent: list[ConfigRecord], headers: Headers) -> None:
         self.config.answer()
         await asyncio.sleep(0)
         if self.config.writer is not self:
             raise ProducerFenced
-        record = ConfigRecord(change.key.encode(), change.value, self.config.end)
-        sent.append(record)
+        end = self.config.end
+        sent += [ConfigRecord(change.key.encode(), change.value, end + n) for n, change in enumerate(changes)]
         self.config.before_commit()
-        self.config.append(record.key, record.value, headers)
+        for record in sent:
+            self.config.append(record.key, record.value, headers if record is sent[-1] else ())
+        self.config.end += 1
         self.config.after_commit()
 
     async def close(self) -> None:

@@ -11,7 +11,8 @@ from schemas.config_headers import RequestMark, mark_of
 from stream_app.authoring.config_log import REMEMBERED_MS, AuthoredKey, ConfigLog
 from stream_app.authoring.editor import ConfigUnavailable, Editor
 from stream_app.authoring.edits import Create, Delete, Done, Edit, Failed, Put
-from stream_app.authoring.puts import MAX_RULES_PER_ORG, plan_put
+from stream_app.authoring.puts import plan_put
+from stream_app.authoring.rule_puts import MAX_RULES_PER_ORG
 from stream_app.scoring.rulebook import ConfigRecord
 from tests.connected.waiting import until
 from tests.unit.config_fakes import MemoryConfig, once

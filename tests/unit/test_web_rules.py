@@ -9,7 +9,8 @@ from aiohttp import ClientResponse
 from yarl import URL
 
 from schemas.hop import RULEBOOK_VERSION
-from schemas.rest import ProfileAnswer, RuleAnswer
+from schemas.rest import RuleAnswer
+from schemas.rest_profiles import ProfileAnswer
 from tests.unit.config_fakes import MemoryConfig
 from tests.unit.web_client import Client, serving
 from tests.unit.web_fakes import DEMO, World, api_key, bearer
@@ -236,12 +237,14 @@ async def test_a_repeated_idempotency_key_gets_the_first_answer(served: Served) 
 
 async def test_the_default_profile_is_there_without_a_put_and_is_put_whole(served: Served) -> None:
     virtual = await served.data("GET", DEFAULT)
-    limits = {"floor": None, "ceiling": None, "groups": [], "formula": None}
+    limits = {"floor": None, "ceiling": None, "groups": [], "formula": None, "decay": None}
     assert virtual == {
         "id": "default", "orgId": 1, "name": "Lead score", "description": None, "category": None, "thresholds": [],
         **limits,
         "status": "published", "version": 0, "draft": None, "createdAt": None, "updatedAt": None,
-        "published": {"name": "Lead score", "description": None, "category": None, "thresholds": [], **limits},
+        "published": {
+            "name": "Lead score", "description": None, "category": None, "thresholds": [], **limits, "rules": [],
+        },
     }  # fmt: skip
     ProfileAnswer.model_validate(virtual)
     thresholds = [50, {"value": 100, "hysteresis": 5}]
@@ -268,7 +271,8 @@ async def test_the_default_profile_is_never_deleted(served: Served) -> None:
         ({"thresholds": [1, 1]}, ("", "contradiction")),
         ({"thresholds": ["x"]}, ("/thresholds/0", "not_an_integer")),
         ({"id": "fit"}, ("/id", "wrong_id")),
-        ({"rules": []}, ("/rules", "unknown_field")),
+        ({"rules": {}}, ("/rules", "not_a_list")),
+        ({"formula": {"average": ["fit"]}}, ("/formula", "default_profile")),
         ([], ("", "not_an_object")),
     ],
 )
