@@ -5,6 +5,8 @@ unless it got an award, fell due, or would have been shown something else when i
 Source: decisions 0012, 0015.
 """
 
+from typing import Protocol
+
 import msgspec
 
 from schemas.outputs import Award
@@ -12,6 +14,23 @@ from schemas.state import Parts, ProfileState
 from stream_app.scoring.decay import NO_PARTS, Sums, open_sums, same_kind, unclamped
 from stream_app.scoring.half_life import NANO
 from stream_app.scoring.profiles import ScoredProfile
+
+
+class Paying(Protocol):
+    """A rule that fired."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def points(self) -> int: ...
+    @property
+    def profile_id(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def reason(self) -> str: ...
 
 
 class Account:

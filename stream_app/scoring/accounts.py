@@ -5,14 +5,14 @@ int64; one ScoreChanged for each profile that got an award or shows another scor
 of a profile that is not published counts as 0 where another asks for it (D20).
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Protocol
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from schemas.outputs import Award
 from schemas.state import Core, Facts
-from stream_app.scoring.account import Account
+from stream_app.scoring.account import Account, Paying
 from stream_app.scoring.conditions import Known
 from stream_app.scoring.contact import NEW_PROFILE
 from stream_app.scoring.decay import NO_PARTS
@@ -21,25 +21,9 @@ from stream_app.scoring.fit import FitRule
 from stream_app.scoring.ledger import Occasion, Output, cut, fires_after, post
 from stream_app.scoring.org_rules import OrgRules
 from stream_app.scoring.profiles import PLAIN
+from stream_app.scoring.shown import score_of, shown_now
 
 GONE_REASON: Final = "Taken back: a deleted rule"
-
-
-class Paying(Protocol):
-    """A rule that fired."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def points(self) -> int: ...
-    @property
-    def profile_id(self) -> str: ...
-    @property
-    def group(self) -> str | None: ...
-    @property
-    def reason(self) -> str: ...
 
 
 class Accounts:
@@ -102,8 +86,8 @@ class Accounts:
         They see the scores as they are shown once all other awards of this cause are counted (decision 0012); what
         rules pay that are gone is taken back where all is looked at.
         """
-        shown = self._shown() if self._org.asked else {}
-        scores = {profile_id: self._score(profile_id, shown) for profile_id in self._org.asked}
+        shown = shown_now(self._open, self._states, self._org, everything=self._all) if self._org.asked else {}
+        scores = {profile_id: score_of(profile_id, shown, self._states, self._org) for profile_id in self._org.asked}
         known = Known(facts, scores.__getitem__)
         due: list[tuple[int, str, FitRule | None]] = [
             (rule.id, rule.profile_id, rule) for rule in self._org.fit if every or rule.watchful
@@ -130,7 +114,12 @@ class Accounts:
 
         Without ``announce`` crossings move silently (D8).
         """
-        shown, profiles, outputs, changed = self._shown(), dict(self._states), list[Output](), False
+        shown, profiles, outputs, changed = (
+            shown_now(self._open, self._states, self._org, everything=self._all),
+            dict(self._states),
+            list[Output](),
+            False,
+        )
         for profile_id in sorted({*self._open, *shown}):
             account = self._account(profile_id)
             state = account.counted(profile_id in shown)
@@ -195,28 +184,6 @@ class Accounts:
             for rule_id in () if parts is None else parts.fit:
                 if rule_id not in profile.fit:
                     yield profile_id, rule_id
-
-    def _score(self, profile_id: str, shown: Mapping[str, int]) -> int:
-        """Return what a profile shows now; ``shown`` holds those that have moved."""
-        if profile_id not in self._org.profiles:
-            return 0
-        return shown[profile_id] if profile_id in shown else self._states.get(profile_id, NEW_PROFILE).shown
-
-    def _shown(self) -> dict[str, int]:
-        """Return what those profiles show that got an award or show another score, formulas last."""
-        shown: dict[str, int] = {}
-        for profile_id, account in self._open.items():
-            now = account.shown
-            if account.awards or now != account.state.shown:
-                shown[profile_id] = now
-        for profile in self._org.formulas:
-            operands = profile.operands or ()
-            known = self._all and any(one in self._states for one in (profile.id, *operands))
-            if known or any(operand in shown for operand in operands):
-                average = profile.average([self._score(operand, shown) for operand in operands])
-                if average != self._states.get(profile.id, NEW_PROFILE).shown:
-                    shown[profile.id] = average
-        return shown
 
 
 def pay_profiles(
