@@ -77,7 +77,8 @@ class Campaign:
 
     def field(self, meter: Meter) -> Field:
         asked, options, deployment = self.asked, self.options, self.deployment
-        load = Load(asked.seed, None, int(time.time() * 1000))
+        soon = max(60.0, asked.minutes * 60)
+        load = Load(asked.seed, None, int(time.time() * 1000), soon_seconds=soon)
         sender = Sender(deployment.bootstrap, options.prefix, load, asked.per_second, options.counts)
         if not options.reference:
             sender.edit_seconds = SOAK_EDIT_SECONDS if options.soak else EDIT_SECONDS

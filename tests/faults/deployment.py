@@ -109,7 +109,7 @@ class Deployment:
         if self.embedded:
             self.environ["LEADSTREAM_REPLICATION_FACTOR"] = "1"
         self.make_topics()
-        write_config(self.bootstrap, options.prefix, config_records(silences=not options.reference))
+        write_config(self.bootstrap, options.prefix, config_records(everything=not options.reference))
         self.workers = [self.worker(number) for number in range(options.workers)]
         for worker in self.workers:
             worker.start()

@@ -52,7 +52,8 @@ class HonestEngine:
         self.logs.entries = {place: [] for place in self.logs.places()}
         for key, value in config_records():
             self.append(("leadstream.config", 0), key, value)
-        for role, partition, key, value in Load(seed, events, NOW_MS).records():
+        soon = RECORD_MS / 1000 * events / partitions
+        for role, partition, key, value in Load(seed, events, NOW_MS, soon_seconds=soon).records():
             count = self.logs.web if role == WEB else partitions
             where = murmur2(key or b"") % count if partition is None else partition % count
             place = (f"leadstream.{role}", where)

@@ -18,6 +18,8 @@ from tests.faults.clients import make_producer
 from tests.faults.logs import WEB
 
 Made = tuple[str, int | None, bytes | None, bytes | None]
+DAY_SECONDS = 86_400
+ZONES = (("Z", 0), (".25Z", 0), (".123456+00:00", 0), ("+02:00", 7_200), (".5-05:30", -19_800))
 HUGE = 2**62 + 2**20  # twice leaves int64, once leaves room for every rule
 
 EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -50,15 +52,27 @@ COMMANDS: tuple[dict[str, Any], ...] = (
     {"kind": "tag", "tag": "demo-requested"},
     {"kind": "untag", "tag": "demo-requested"},
     {"kind": "reset"},
+    {"kind": "adjust", "points": 6, "profileId": "engagement"},
+    {"kind": "set", "score": 25, "profileId": "engagement", "fireTriggers": True},
+    {"kind": "set", "score": 12, "profileId": "suitability"},
+    {"kind": "adjust", "points": 1, "profileId": "overall"},
+    {"kind": "adjust", "points": 1, "profileId": "idea"},
 )
+COMPANIES: tuple[dict[str, Any], ...] = (
+    {}, {"company": {"size": 20}}, {"company": {"size": 80.5}}, {"plans": ["free", "pro"]}, {"company.size": 51},
+)  # fmt: skip
 
 
 class Load:
     """``events`` engagement records, None without end; on top of them about one command in five, one attributes record
     in ten, and one event in six through ``web``, the source with any key."""
 
-    def __init__(self, seed: int, events: int | None, now_ms: int, contacts: int = 400) -> None:
+    def __init__(
+        self, seed: int, events: int | None, now_ms: int, contacts: int = 400, soon_seconds: float = 300.0
+    ) -> None:
+        """``soon_seconds``: by when, from ``now_ms`` on, contacts fall due that were silent for a day."""
         self.random = Random(seed)  # noqa: S311 - a repeatable load
+        self.soon_seconds = soon_seconds
         self.seed, self.events, self.now_ms, self.contacts = seed, events, now_ms, contacts
         self.sent: deque[Made] = deque(maxlen=600)
         self.number = 0
@@ -82,7 +96,7 @@ class Load:
         org = self.random.choice(ORGS)
         contact = str(int(self.random.paretovariate(0.7)) % self.contacts + 1)
         key = f"{org}:{contact}".encode()
-        made: Made = (role, None, key, json.dumps({"orgId": org, "contactId": contact, **make()}).encode())
+        made: Made = (role, None, key, json.dumps({"orgId": org, "contactId": contact, **make(contact)}).encode())
         if roll > 0.97:
             return self.broken(made)
         if role == "contacts" and roll > 0.9:
@@ -95,30 +109,35 @@ class Load:
         role, _, key, value = made
         return role, self.random.randrange(1000), self.random.choice((None, b"", b"1:7", b"\xff", key)), value
 
-    def event(self) -> dict[str, Any]:
+    def event(self, contact: str) -> dict[str, Any]:
         kind, properties = self.random.choice(EVENTS)
         body: dict[str, Any] = {"eventId": f"e{self.seed}-{self.number}", "type": kind, "properties": properties}
         body["siteId"] = self.random.choice((1, "1", "2", None))
         if self.random.random() < 0.1:
             del body["eventId"]
-        if self.random.random() < 0.9:
+        if self.random.random() < 0.7 or int(contact) % 5:
             body["occurredAt"] = self.time()
         return body
 
     def time(self) -> str:
-        at = (self.now_ms - self.random.randrange(86_400_000)) / 1000
-        zone = self.random.choice(("Z", ".25Z", ".123456+00:00", "+02:00", ".5-05:30"))
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at - 86_400)) + zone
+        """A day and more ago, or so that a day of silence is over soon."""
+        age = DAY_SECONDS - self.random.uniform(0, self.soon_seconds)
+        if self.random.random() < 0.3:
+            age = self.random.uniform(1, 4) * DAY_SECONDS
+        zone, ahead = self.random.choice(ZONES)
+        moment = time.gmtime(self.now_ms / 1000 - age + ahead)
+        return time.strftime("%Y-%m-%dT%H:%M:%S", moment) + zone
 
-    def command(self) -> dict[str, Any]:
+    def command(self, _: str) -> dict[str, Any]:
         body = self.random.choice(COMMANDS)
         if self.random.random() < 0.02:
             body = {"kind": "adjust", "points": self.random.choice((HUGE, -HUGE))}
         return {"commandId": f"c{self.seed}-{self.number}", "by": "loader", **body}
 
-    def attributes(self) -> dict[str, Any]:
-        country = self.random.choice(("DE", "FR"))
-        return {"email": f"{country}@example.com", "attributes": {"country": country}, "updatedAt": self.time()}
+    def attributes(self, _: str) -> dict[str, Any]:
+        country = self.random.choice(("DE", "FR", "IT"))
+        known = {"country": country, **self.random.choice(COMPANIES)}
+        return {"email": f"{country}@example.com", "attributes": known, "updatedAt": self.time()}
 
     def broken(self, made: Made) -> Made:
         role, _, key, value = made
@@ -177,7 +196,7 @@ class Sender(threading.Thread):
         self.producer.flush(180)
 
     def edit(self) -> None:
-        for key, value in edited_records(self.edits):
+        for key, value in edited_records(self.edits, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())):
             self.produce(f"{self.prefix}.config", 0, key, value)
         self.edits += 1
 

@@ -151,7 +151,10 @@ def test_a_write_that_was_answered_and_not_done_once_is_caught(
     scores: list[int], answered: list[Acknowledged], found: set[str]
 ) -> None:
     logs = Logs("leadstream", "leadstream", 1)
-    bodies = [json.dumps({"score": score, "cause": {"commandId": "c-write"}}).encode() for score in scores]
+    bodies = [
+        json.dumps({"profileId": "default", "score": score, "cause": {"commandId": "c-write"}}).encode()
+        for score in scores
+    ]
     logs.entries["leadstream.score-changed", 0] = [Entry(n, b"1:w1", body) for n, body in enumerate(bodies)]
     verdict = Verdict()
     compare_writes(logs, Writers([], 1, acknowledged=answered), verdict)

@@ -82,12 +82,13 @@ class Writers(threading.Thread):
 
 
 def compare_writes(logs: Logs, writers: Writers, verdict: Verdict) -> None:
-    """Every acknowledged write has exactly one ScoreChanged, with the score of its answer."""
+    """Every acknowledged write has exactly one ScoreChanged of its profile, with the score of its answer."""
     scores: dict[str, list[int]] = defaultdict(list)
     for partition in range(logs.partitions):
         for entry in logs.of(logs.topic("score-changed"), partition):
             body = json.loads(entry.value) if entry.value else {}
-            if command := body.get("cause", {}).get("commandId"):
+            command = body.get("cause", {}).get("commandId")
+            if command and body["profileId"] == "default":
                 scores[command].append(body["score"])
     verdict.totals["acknowledged writes"] = len(writers.acknowledged)
     for write in writers.acknowledged:
