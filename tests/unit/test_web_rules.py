@@ -2,58 +2,24 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
 from yarl import URL
 
 from schemas.hop import RULEBOOK_VERSION
 from schemas.rest import RuleAnswer
 from schemas.rest_profiles import ProfileAnswer
-from tests.unit.config_fakes import MemoryConfig
-from tests.unit.web_client import Client, serving
-from tests.unit.web_fakes import DEMO, World, api_key, bearer
+from tests.unit.authoring_client import ADMIN, DEFAULT, OTHER, RULES, SITE, Served, authors
+from tests.unit.web_fakes import DEMO, bearer
 
 RULE: dict[str, Any] = {"name": "Opened", "eventType": "email_open", "points": 5}
-RULES, DEFAULT = "/v1/scoring/rules", "/v1/scoring/profiles/default"
-ADMIN, SITE, OTHER = "ls_admin_secret", "ls_site_secret", "ls_other_secret"
-
-
-class Served(NamedTuple):
-    """The web and what it edits."""
-
-    client: Client
-    config: MemoryConfig
-
-    async def ask(self, method: str, path: str, body: Any = None, key: str = ADMIN, **headers: str) -> ClientResponse:
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.request(method, path, json=body, headers=bearer(key, **more))
-
-    async def data(self, method: str, path: str, body: Any = None, key: str = ADMIN, **headers: str) -> Any:
-        answer = await self.ask(method, path, body, key, **headers)
-        assert answer.status < 400, await answer.text()
-        return (await answer.json())["data"]
-
-    async def problem(self, method: str, path: str, body: Any = None, key: str = ADMIN, **headers: str) -> Any:
-        answer = await self.ask(method, path, body, key, **headers)
-        assert answer.content_type == "application/problem+json", await answer.text()
-        found = await answer.json()
-        return answer.status, found["code"], [(error["pointer"], error["code"]) for error in found["errors"]]
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    world = World()
-    assert world.api_keys.known is not None
-    for key in (
-        api_key(ADMIN, "1", "admin"),
-        api_key(SITE, "1", "admin", sites=frozenset({"7"})),
-        api_key(OTHER, "2", "admin"),
-    ):
-        world.api_keys.known.fold(key.id.encode(), key.encode())
-    async with serving(world) as client:
-        yield Served(client, world.config)
+    async with authors() as made:
+        yield made
 
 
 async def test_S36_a_condition_tree_is_answered_as_it_may_be_put_again(served: Served) -> None:
