@@ -114,12 +114,8 @@ class Accounts:
 
         Without ``announce`` crossings move silently (D8).
         """
-        shown, profiles, outputs, changed = (
-            shown_now(self._open, self._states, self._org, everything=self._all),
-            dict(self._states),
-            list[Output](),
-            False,
-        )
+        shown = shown_now(self._open, self._states, self._org, everything=self._all)
+        profiles, outputs, changed = dict(self._states), list[Output](), False
         for profile_id in sorted({*self._open, *shown}):
             account = self._account(profile_id)
             state = account.counted(profile_id in shown)

@@ -58,12 +58,9 @@ class _Course:
 
 def next_move(profile: ScoredProfile, state: ProfileState) -> int | None:
     """Return when what a profile shows of a state is to be told again."""
-    kept = state.decay
-    if profile.decay is None or kept is None or not same_kind(profile.decay, kept):
-        return None
-    course = _Course(profile, state, open_sums(profile, profile.decay, state, kept.told), kept.told)
-    number = _first_tick(course)
-    if number is None:
+    course = _course(profile, state)
+    number = None if course is None else _first_tick(course)
+    if course is None or number is None:
         return None
     due = course.tick(number)
     if course.crossed(due):
@@ -76,11 +73,8 @@ def next_move(profile: ScoredProfile, state: ProfileState) -> int | None:
 
 def may_cross(profile: ScoredProfile, state: ProfileState) -> bool:
     """Tell whether a threshold is crossed by the first tick: if not, nothing is due before it."""
-    kept = state.decay
-    if profile.decay is None or kept is None or not same_kind(profile.decay, kept):
-        return False
-    course = _Course(profile, state, open_sums(profile, profile.decay, state, kept.told), kept.told)
-    return course.crossed(course.tick(1))
+    course = _course(profile, state)
+    return course is not None and course.crossed(course.tick(1))
 
 
 def moves(org: OrgRules, profiles: Mapping[str, ProfileState]) -> dict[str, int]:
@@ -90,6 +84,14 @@ def moves(org: OrgRules, profiles: Mapping[str, ProfileState]) -> dict[str, int]
         for profile_id in sorted(org.clock.decays) if profile_id in profiles
     }  # fmt: skip
     return {profile_id: due for profile_id, due in found.items() if due is not None}
+
+
+def _course(profile: ScoredProfile, state: ProfileState) -> _Course | None:
+    """Return how a state goes on, None until it is of the profile's kind: a sweep or an award makes it so."""
+    decay, kept = profile.decay, state.decay
+    if decay is None or kept is None or not same_kind(decay, kept):
+        return None
+    return _Course(profile, state, open_sums(profile, decay, state, kept.told), kept.told)
 
 
 def _first_tick(course: _Course) -> int | None:

@@ -68,10 +68,6 @@ class ScoredProfile:
         limits = None if group is None else self.limits.get(group)
         return amount if limits is None else min(max(amount, limits[0] * unit), limits[1] * unit)
 
-    def shown(self, total: int, groups: Groups) -> int:
-        """Return what is shown of a total and of the sums of its groups."""
-        return self.clamp(self.unclamped(total, groups))
-
     def average(self, shown: Sequence[int]) -> int:
         """Return what a formula shows of what its operands show."""
         return self.clamp((2 * sum(shown) + len(shown)) // (2 * len(shown)))
