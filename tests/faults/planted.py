@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal
-from schemas.state import Core, Once
-from tests.faults.compare_ingest import ORIGIN
+from schemas.state import HASH_BYTES, Core, Once
+from tests.faults.compare_ingest import ORIGIN, key_of
 from tests.faults.logs import WEB, Entry, Logs
+from tests.faults.reference_codec import Record, Reject
 
 SCORES, DEAD, JOURNAL = "leadstream.score-changed", "leadstream.dead-letters", "leadstream.journal"
 REKEYED = "leadstream.rekeyed"
@@ -97,9 +98,14 @@ def write_stale_partition_record(logs: Logs) -> None:
 
 def write_core_of_other_contact(logs: Logs) -> None:
     log = logs.of(logs.changelog, 0)
-    cores = {e.key: e for e in log if e.key and e.key.endswith(b"\x00c") and e.value}
-    one, other = sorted(cores.items())[-2:]
-    log.append(replace(one[1], value=other[1].value))
+    last = {e.key: e for e in log if e.key and e.key.endswith(b"\x00c")}
+    cores = [(e, msgspec.msgpack.decode(e.value, type=Core)) for _, e in sorted(last.items()) if e.value]
+    one, other = next(
+        (one, other) for one, its in cores for other, others in cores
+        if one.key != other.key and (its.has, its.once) == (others.has, others.once)
+        and its.profiles["default"].total != others.profiles["default"].total
+    )  # fmt: skip
+    log.append(replace(one, value=other.value))
 
 
 def lose_state(logs: Logs) -> None:
@@ -195,8 +201,11 @@ def forward_to_other_contact(logs: Logs) -> None:
 
 def forward_what_is_refused(logs: Logs) -> None:
     topic = logs.topic(WEB)
-    bad = next(e for e in logs.of(topic, 0) if e.value == b"[]" or e.value is None)
-    said = {ORIGIN[0]: topic.encode(), ORIGIN[1]: b"0", ORIGIN[2]: str(bad.offset).encode()}
+    partition, bad = next(
+        (p, e) for p in range(logs.web) for e in logs.of(topic, p)
+        if isinstance(key_of(Record(WEB, topic, p, e.offset, e.timestamp, e.key, e.value)), Reject)
+    )  # fmt: skip
+    said = {ORIGIN[0]: topic.encode(), ORIGIN[1]: b"%d" % partition, ORIGIN[2]: str(bad.offset).encode()}
     log = logs.of(REKEYED, 0)
     log.append(replace(bad, offset=len(log), headers=tuple(said.items())))
 
@@ -216,11 +225,14 @@ def lose_dead_letter_of_web(logs: Logs) -> None:
 
 def change_once(logs: Logs, change: Callable[[Once], Once]) -> None:
     log = logs.of(logs.changelog, 0)
-    last = {e.key: e for e in log if (e.key or b"").rpartition(b"\x00")[2].startswith(b"o") and e.value}
-    key, entry = max(last.items(), key=lambda item: len(item[1].value or b""))
-    assert log[-1].key != key
-    once = change(msgspec.msgpack.decode(entry.value or b"", type=Once))
-    log.append(replace(entry, value=msgspec.msgpack.encode(once)))
+    last: dict[bytes, Entry] = {}  # by contact: the newest memory of any of its rules
+    for entry in log:
+        contact, _, section = (entry.key or b"").rpartition(b"\x00")
+        if section.startswith(b"o"):
+            last[contact] = entry
+    found = [(entry, msgspec.msgpack.decode(entry.value, type=Once)) for entry in last.values() if entry.value]
+    entry, once = next((entry, once) for entry, once in found if len(once.hashes) > HASH_BYTES)
+    log.append(replace(entry, value=msgspec.msgpack.encode(change(once))))
 
 
 def lose_once_memory(logs: Logs) -> None:

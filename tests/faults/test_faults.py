@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from schemas.authored import Profile, Rule
+from schemas.authored import Profile, ProfileRecord, Rule
 from tests.faults.authored import config_records, edited_records
 from tests.faults.campaign import Asked, Campaign
 from tests.faults.deployment import Options
@@ -68,7 +68,8 @@ def test_the_authored_objects_of_the_load_are_valid() -> None:
     for key, value in [*config_records(), *(record for number in range(30) for record in edited_records(number))]:
         kind, org, object_id = key.decode().split(":")
         if value is not None:
-            body = (Rule if kind == "rule" else Profile).model_validate_json(value)
+            model = Rule if kind == "rule" else Profile if object_id == "default" else ProfileRecord
+            body = model.model_validate_json(value)
             assert (body.org_id, str(body.id)) == (org, object_id)
 
 
