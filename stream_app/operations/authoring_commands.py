@@ -1,24 +1,27 @@
-"""``leadstream rules | profiles put | list | get | lint`` and ``leadstream config show | check``.
+"""``leadstream rules | profiles put | list | get | lint``.
 
-Laws: a put with one error writes nothing; deletions ask first, unless ``--yes``; the same file put twice changes
-nothing the second time.  ``put`` writes to ``config`` itself, as its only writer (``authoring.config_topic``).
+Laws: a put with one error writes nothing; deletions ask first, unless ``--yes``; a list of objects with ids put twice
+changes nothing the second time; what is put of a profile other than ``default`` is its draft.  ``put`` writes to
+``config`` itself, as its only writer (``authoring.config_topic``).
 """
 
 import json
-import os
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
 
+from schemas.authored import DEFAULT_PROFILE
 from schemas.times import format_time
-from stream_app.authoring.config_log import ConfigLog, Kind
-from stream_app.authoring.lint import Problem
-from stream_app.authoring.puts import Plan, lint_items, plan_put
-from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
-from stream_app.settings import Settings, SettingsError, declared_topics, effective, load_settings, unknown_variables
+from stream_app.authoring.changes import Change, Plan
+from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog, Kind
+from stream_app.authoring.drafts import shown_of
+from stream_app.authoring.problems import Problem
+from stream_app.authoring.puts import lint_items, plan_put
+from stream_app.operations.command_settings import echo_json, json_option, run_bounded, with_settings
+from stream_app.settings import Settings
 
 
 class ChangedMeanwhile(RuntimeError):
@@ -26,7 +29,7 @@ class ChangedMeanwhile(RuntimeError):
 
 
 org_option = click.option("--org", required=True, metavar="ORG", help="The org that the objects belong to.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell what would change.")
 file_argument = click.argument("file", type=click.File(encoding="utf-8"))
 
 
@@ -36,7 +39,7 @@ file_argument = click.argument("file", type=click.File(encoding="utf-8"))
 @org_option
 @file_argument
 @click.option("--prune", is_flag=True, help="Delete what the list lacks.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@dry_run_option
 @click.option("--yes", is_flag=True, help="Do not ask before deleting.")
 @json_option
 def put(
@@ -45,7 +48,7 @@ def put(
     """Put a list of objects."""
     putting = _put(settings, kind, org, _read_list(file), prune=prune, dry_run=dry_run, yes=yes)
     plan, version = run_bounded(putting, ChangedMeanwhile)
-    _print_plan(plan, version, as_json)
+    _print_plan(kind, plan, version, as_json)
     if plan.refused:
         raise click.ClickException("nothing was written")
 
@@ -57,11 +60,11 @@ def put(
 @json_option
 def list_(kind: Kind, settings: Settings, org: str, as_json: bool) -> None:
     """Print the live objects."""
-    found = list(run_bounded(_read(settings)).objects(kind, org).values())
+    found = list(_bodies(run_bounded(read_log(settings)), kind, org).values())
     if as_json:
         echo_json(found)
     for body in () if as_json else found:
-        click.echo(f"{body['id']}  {body['name']}")
+        click.echo(f"{body['id']}  {body['name']}" + (f"  {_standing(body)}" if kind == "profile" else ""))
 
 
 @click.command(help="Print one object as JSON.")
@@ -72,7 +75,7 @@ def list_(kind: Kind, settings: Settings, org: str, as_json: bool) -> None:
 @json_option
 def get(kind: Kind, settings: Settings, org: str, object_id: str, as_json: bool) -> None:
     """Print one object."""
-    body = run_bounded(_read(settings)).objects(kind, org).get(object_id)
+    body = _bodies(run_bounded(read_log(settings)), kind, org).get(object_id)
     if body is None:
         raise click.ClickException(f"org {org} has no {kind} {object_id}")
     click.echo(json.dumps(body, ensure_ascii=False, indent=None if as_json else 2))
@@ -88,56 +91,34 @@ def lint(kind: Kind, file: TextIO, as_json: bool) -> None:
     if as_json:
         echo_json([asdict(problem) for problem in problems])
     else:
-        _print_problems(problems)
+        print_problems(problems)
     if any(problem.severity == "error" for problem in problems):
         raise click.exceptions.Exit(1)
 
 
-def _group(name: str, kind: Kind) -> click.Group:
-    """Return the commands above for one kind, which they find as the context's object."""
+def group(name: str, kind: Kind, *more: click.Command) -> click.Group:
+    """Return the commands above for one kind, which they find as the context's object, and more of its own."""
     return click.Group(
-        name, [put, list_, get, lint], help=f"Write and read the {name} of an org.", context_settings={"obj": kind}
-    )
+        name, [put, list_, get, lint, *more], help=f"Write and read the {name} of an org.",
+        context_settings={"obj": kind},
+    )  # fmt: skip
 
 
-rules = _group("rules", "rule")
-profiles = _group("profiles", "profile")
+rules = group("rules", "rule")
 
 
-@click.group()
-def config() -> None:
-    """Show and check the settings in force."""
+def _bodies(log: ConfigLog, kind: Kind, org: str) -> dict[str, Body]:
+    """Return an org's objects as they are shown; the profile ``default`` is always there."""
+    if kind == "rule":
+        return log.objects(kind, org)
+    ids = dict.fromkeys([DEFAULT_PROFILE, *log.objects(kind, org)])
+    return {one: shown_of(log, AuthoredKey(kind, org, one)) for one in ids}
 
 
-@config.command()
-@json_option
-def show(as_json: bool) -> None:
-    """Print each setting with its source; secrets are masked."""
-    try:
-        rows = effective({}, os.environ, Path.cwd())
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
-    if as_json:
-        echo_json([asdict(row) for row in rows])
-    for row in () if as_json else rows:
-        click.echo(f"{row.variable}={row.value or ''}  # {row.source}")
-
-
-@config.command()
-@json_option
-def check(as_json: bool) -> None:
-    """Tell what is wrong with the settings. Exit code 1 when something is."""
-    problems = [f"{variable}: there is no such setting" for variable in unknown_variables(os.environ, Path.cwd())]
-    try:
-        declared_topics(load_settings({}, os.environ, Path.cwd()))
-    except SettingsError as error:
-        problems.insert(0, str(error))
-    if as_json:
-        echo_json({"problems": problems})
-    for problem in () if as_json else problems or ["all settings are in order"]:
-        click.echo(problem)
-    if problems:
-        raise click.exceptions.Exit(1)
+def _standing(profile: Body) -> str:
+    """Return in words what of a profile scores."""
+    live = f"version {profile['version']}" if profile["published"] is not None else "not published"
+    return live if profile["draft"] is None else f"{live}, with a draft"
 
 
 def _read_list(file: TextIO) -> list[object]:
@@ -152,7 +133,8 @@ def _read_list(file: TextIO) -> list[object]:
     return cast(list[object], items)
 
 
-async def _read(settings: Settings) -> ConfigLog:
+async def read_log(settings: Settings) -> ConfigLog:
+    """Return what ``config`` says now."""
     from stream_app.authoring.config_topic import read_config
 
     return ConfigLog.of(await read_config(settings))
@@ -166,13 +148,13 @@ async def _put(
     def planned(log: ConfigLog) -> Plan:
         return plan_put(kind, log, org, items, format_time(time.time_ns() // 1_000_000), prune=prune)
 
-    log = await _read(settings)
+    log = await read_log(settings)
     plan = planned(log)
     if dry_run or plan.refused or not plan.written:
         return plan, log.version
     deleted = {change.key for change in plan.written if change.value is None}
     if deleted and not yes:
-        click.confirm(f"Delete {', '.join(key.id for key in deleted)}?", abort=True, err=True)
+        click.confirm(f"Delete {', '.join(f'{key.kind} {key.id}' for key in deleted)}?", abort=True, err=True)
     async with config_writer(settings) as writer:
         plan = planned(writer.log)
         if not {change.key for change in plan.written if change.value is None} <= deleted:
@@ -180,19 +162,31 @@ async def _put(
         return plan, writer.log.version if plan.refused else await writer.write(plan.written)
 
 
-def _print_plan(plan: Plan, version: int, as_json: bool) -> None:
+def _print_plan(kind: Kind, plan: Plan, version: int, as_json: bool) -> None:
     if as_json:
-        changes: list[dict[str, Any]] = [
-            {"action": change.action, "id": change.key.id, "name": change.name} for change in plan.changes
-        ]
         problems = [asdict(problem) for problem in plan.problems]
-        echo_json({"rulebookVersion": version, "changes": changes, "problems": problems})
+        echo_json({"rulebookVersion": version, "changes": told_changes(plan.changes), "problems": problems})
         return
-    _print_problems(plan.problems)
-    for change in plan.changes:
-        click.echo(f"{change.action} {change.key.id}  {change.name}")
+    print_problems(plan.problems)
+    print_changes(kind, plan.changes)
 
 
-def _print_problems(problems: tuple[Problem, ...]) -> None:
+def told_changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Return changes as JSON tells them."""
+    return [
+        {"action": change.action, "kind": change.key.kind, "id": change.key.id, "name": change.name}
+        for change in changes
+    ]  # fmt: skip
+
+
+def print_changes(kind: Kind, changes: Iterable[Change]) -> None:
+    """Print changes, those of another kind than the command's with their kind."""
+    for change in changes:
+        of = "" if change.key.kind == kind else f"{change.key.kind} "
+        click.echo(f"{change.action} {of}{change.key.id}  {change.name}")
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Print what is wrong or odd."""
     for problem in problems:
         click.echo(f"{problem.severity} {problem.pointer or '/'} {problem.code}: {problem.message}", err=True)

@@ -28,9 +28,9 @@ COMMANDS: Mapping[str, Row] = {
     ),
     "topics": Row("stream_app.operations.topics_commands:topics", "Declare, compare and create leadstream's topics."),
     "rules": Row("stream_app.operations.authoring_commands:rules", "Write and read scoring rules."),
-    "profiles": Row("stream_app.operations.authoring_commands:profiles", "Write and read score profiles."),
+    "profiles": Row("stream_app.operations.profile_commands:profiles", "Write and read score profiles."),
     "keys": Row("stream_app.operations.key_commands:keys", "Make, list and revoke API keys."),
-    "config": Row("stream_app.operations.authoring_commands:config", "Show and check the settings in force."),
+    "config": Row("stream_app.operations.config_commands:config", "Show and check the settings in force."),
     "dead-letters": Row(
         "stream_app.operations.dead_letter_commands:dead_letters", "List, show and redrive what could not be an input."
     ),

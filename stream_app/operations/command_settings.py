@@ -18,6 +18,8 @@ from stream_app.settings import SettingsError, load_settings, table, variable_of
 
 Command = Callable[..., Any]
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
 CONNECTION = ("bootstrap_servers", "prefix", "app_id")
 
 
