@@ -128,6 +128,20 @@ def published_of(log: ConfigLog, org_id: str) -> dict[str, PublishedProfile]:
     return {profile_id: body for profile_id, body in records.items() if body is not None}
 
 
+def why_unpaid(log: ConfigLog, org_id: str, profile_id: str) -> str | None:
+    """Return why no points can be given in a profile, None when they can."""
+    key = AuthoredKey("profile", org_id, profile_id)
+    stored = log.find(key)
+    if profile_id == DEFAULT_PROFILE:
+        return None
+    if stored is None:
+        return "the org has no such profile"
+    published = record_of(key, stored.body).published
+    if published is None:
+        return "that profile is not published"
+    return None if published.formula is None else "the score of that profile is made of others"
+
+
 def _readable(fields: Mapping[str, Any]) -> ProfileBody:
     try:
         return ProfileBody.model_validate_json(json.dumps(fields))

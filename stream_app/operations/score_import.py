@@ -84,13 +84,14 @@ def _checked(read: Any, text: str | None) -> Any:
 
 
 async def _check_profile(settings: Settings, org: str, profile: str) -> None:
-    """Raise ClickException unless an org has a profile."""
-    from stream_app.authoring.config_log import AuthoredKey, ConfigLog
+    """Raise ClickException unless points can be given in a profile of an org."""
+    from stream_app.authoring.config_log import ConfigLog
     from stream_app.authoring.config_topic import read_config
+    from stream_app.authoring.drafts import why_unpaid
 
     log = ConfigLog.of(await read_config(settings))
-    if log.find(AuthoredKey("profile", org, profile)) is None:
-        raise click.ClickException(f"org {org} has no profile {profile}")
+    if (reason := why_unpaid(log, org, profile)) is not None:
+        raise click.ClickException(f"org {org}, profile {profile}: {reason}")
 
 
 def _check_file(file: Path, build: Built) -> Checked:

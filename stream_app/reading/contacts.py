@@ -66,7 +66,7 @@ class ContactScore:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """Nothing of that name: an unknown contact, or a profile in which this contact has no score."""
+    """Nothing of that name: an unknown contact, or a profile that is not published and never paid this contact."""
 
     what: Literal["contact", "profile"]
 
@@ -111,7 +111,7 @@ class ContactQueries:
             return NotFound("contact")
         core = _decode_core(stored)
         profile = core.profiles.get(profile_id)
-        if profile is None and profile_id != DEFAULT_PROFILE:
+        if profile is None and not self._published(org_id, profile_id):
             return NotFound("profile")
         profile, as_of = self._aged(org_id, profile_id, profile or ProfileState(), status.clock)
         email, asked = _email(committed, key), Asked(profile_id, limit, before)  # all of the state before any await
@@ -119,6 +119,10 @@ class ContactQueries:
         shown = [row for row in known.rows if asked.wants(row)][:limit]
         logs = [self._row(org_id, row) for row in shown]
         return _contact_score(contact_id, profile_id, profile, email, known, logs, as_of)
+
+    def _published(self, org_id: str, profile_id: str) -> bool:
+        """Tell whether a profile scores, so that every contact of the org has a score of it."""
+        return profile_id == DEFAULT_PROFILE or (self._profiles is not None and profile_id in self._profiles(org_id))
 
     def _aged(self, org_id: str, profile_id: str, state: ProfileState, clock: int) -> tuple[ProfileState, int | None]:
         """Return a state as it has come to be at the clock, and the clock where that matters."""

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.authored import DEFAULT_PROFILE, ProfileId
 from schemas.rest import ImportedScores
-from stream_app.authoring.config_log import AuthoredKey
+from stream_app.authoring.drafts import why_unpaid
 from stream_app.processing.score_rows import BadFile
 from stream_app.reading.imports import Imported, Imports, ScoreImport
 from stream_app.reading.orders import Reused
@@ -66,7 +66,7 @@ async def _file(request: web.Request) -> bytes:
 
 
 def _profile(request: web.Request, org_id: str) -> str:
-    """Return the profile that is asked for; Problem 400 when the org has no such."""
+    """Return the profile that is asked for; Problem 400 when it takes no points."""
     asked = request.query.get("profileId", DEFAULT_PROFILE)
     if asked == DEFAULT_PROFILE:
         return asked
@@ -74,8 +74,8 @@ def _profile(request: web.Request, org_id: str) -> str:
         _profile_id.validate_python(asked)
     except ValidationError:
         raise bad_parameter("profileId", "a profile id is [a-z0-9_-]{1,64}") from None
-    if config_of(request).find(AuthoredKey("profile", org_id, asked)) is None:
-        raise bad_parameter("profileId", "the org has no such profile")
+    if (reason := why_unpaid(config_of(request), org_id, asked)) is not None:
+        raise bad_parameter("profileId", reason)
     return asked
 
 

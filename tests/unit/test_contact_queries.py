@@ -12,6 +12,8 @@ from stream_app.delivery.status import PartitionStatus
 from stream_app.processing.placement import partition_of
 from stream_app.reading.contacts import ContactQueries, ContactScore, NotFound, NotHere
 from stream_app.reading.recent_awards import RecentAwards
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK
+from tests.scoring_kit import published_record, with_records
 from tests.unit.web_fakes import SCORES, FakePartitions, change, core, facts
 
 KEY = contact_key("1", "42")
@@ -122,6 +124,15 @@ def test_logs_are_of_the_asked_profile(reads: Reads) -> None:
     reads.batch(6, output(1), (KEY, fit, []))
     assert [row.log_id for row in reads.score().logs] == [1]
     assert [row.points for row in reads.score(profile_id="fit").logs] == [3]
+
+
+def test_S3_a_published_profile_shows_0_before_its_first_award(reads: Reads) -> None:
+    published = with_records(EMPTY_RULEBOOK, published_record(0, "fit")).org("1").profiles
+    reads.queries = ContactQueries(reads.view, reads.recent, profiles=lambda _: published)
+    reads.view.put("42", core(awards=1, total=5))
+    answer = reads.score(profile_id="fit")
+    assert (answer.score, answer.version, answer.awards, answer.logs) == (0, 0, 0, [])
+    assert asyncio.run(reads.queries.score("1", "42", profile_id="draft")) == NotFound("profile")
 
 
 def test_unknown_contact_and_profile_are_not_found(reads: Reads) -> None:

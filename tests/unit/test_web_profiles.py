@@ -10,8 +10,8 @@ from schemas.rest_profiles import ListedProfile, ProfileAnswer, ProfileVersion
 from stream_app.authoring.config_log import MAX_PUBLISHES, decode_key
 from stream_app.authoring.profile_puts import MAX_PROFILES_PER_ORG
 from tests.scoring_kit import Fold, event
-from tests.unit.authoring_client import DEFAULT, OTHER, PROFILES, RULES, SITE, Served, authors
-from tests.unit.web_fakes import DEMO
+from tests.unit.authoring_client import ADMIN, DEFAULT, OTHER, PROFILES, RULES, SITE, Served, authors
+from tests.unit.web_fakes import DEMO, bearer
 
 FIT = f"{PROFILES}/fit"
 OPEN: dict[str, Any] = {"name": "Opened", "eventType": "email_open", "points": 5}
@@ -304,6 +304,21 @@ async def test_a_repeated_idempotency_key_gets_the_first_answer(served: Served) 
         assert await served.problem("POST", path, Idempotency_Key="p") == (422, "idempotency_key_reused", [])
     names = (RULEBOOK_VERSION, "ETag")
     assert [again.headers[name] for name in names] == [first.headers[name] for name in names]
+
+
+async def test_scores_are_imported_into_what_takes_points(served: Served) -> None:
+    await served.data("POST", PROFILES, NEW)
+    await served.data("POST", PROFILES, {"id": "sum", "formula": {"average": ["fit"]}})
+    await served.data("POST", f"{PROFILES}/sum/publish")
+
+    async def imported(profile_id: str) -> int:
+        headers = bearer(ADMIN, **{"Content-Type": "text/csv"})
+        path = f"/v1/imports?profileId={profile_id}"
+        return (await served.client.request("POST", path, data=b"contactId,score\n7,1\n", headers=headers)).status
+
+    assert [await imported(one) for one in ("fit", "sum", "none")] == [400, 400, 400]
+    await served.data("POST", f"{FIT}/publish")
+    assert [await imported(one) for one in ("fit", "default")] == [202, 202]
 
 
 async def test_the_default_profile_is_live_with_its_rules(served: Served) -> None:
