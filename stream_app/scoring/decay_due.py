@@ -35,8 +35,12 @@ class _Course:
         return self._shown(at) != self._state.shown
 
     def crossed(self, at: int) -> bool:
-        state = self._state
-        return bool(self._profile.thresholds.cross(state.shown, self._shown(self.shares(at)), state.held)[0])
+        """Tell whether another integer is shown, past a threshold.
+
+        An edit of hysteresis may have let go of what is held: that alone is no move, and would be due for ever.
+        """
+        state, shown = self._state, self._shown(self.shares(at))
+        return shown != state.shown and bool(self._profile.thresholds.cross(state.shown, shown, state.held)[0])
 
     def may_move(self, now: Shares, later: Shares) -> bool:
         """Tell whether another integer may be shown at any time between; for gains or losses alone, at the later."""

@@ -213,7 +213,8 @@ class Decaying:
         return None
 
     def crosses(self, clock: int) -> bool:
-        return cross(thresholds_of(self.body), self.shown, self.shows(clock), self.held)[0] != []
+        after = self.shows(clock)
+        return after != self.shown and cross(thresholds_of(self.body), self.shown, after, self.held)[0] != []
 
     def award(self, origin: str, awards: list[tuple[int, Group]], at: int, clock: int) -> None:
         self.meet(clock)

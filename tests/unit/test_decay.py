@@ -299,6 +299,20 @@ def test_a_sweep_for_other_rules_tells_nothing_of_what_time_takes() -> None:
     assert len(fold_.changes) == told
 
 
+def test_a_hysteresis_that_is_lowered_under_a_held_threshold_is_told_with_the_next_move_and_rings_once() -> None:
+    fold_ = Fold(book({**OPENED, "points": 51}, decay=HALF, thresholds=({"value": 50, "hysteresis": 9},)))
+    fold_.put(event())
+    fold_.wait(T0 + DAY_MS)
+    assert (fold_.score, state(fold_).held) == (49, (50,))
+    fold_.book = with_records(fold_.book, profile_record(0, 50, decay=HALF))
+    fold_.wait(T0 + DAY_MS + 1)
+    fold_.wait(T0 + 3 * DAY_MS)
+    assert fold_.crossings == [(50, "up"), (50, "down")]
+    down = fold_.changes[2]
+    assert (down.previous_score, down.score) == (49, 48)
+    assert state(fold_).held == ()
+
+
 def test_an_input_before_the_sweep_goes_by_the_new_rules_and_later_looks_do_not_reach_back() -> None:
     fold_ = Fold(book(decay={"halfLifeDays": 36_500}))
     fold_.put(event(event_id="a"))
