@@ -8,13 +8,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from schemas.authored import DEFAULT_PROFILE
 from schemas.outputs import CommandCause, ScoreChanged
 from schemas.state import CORE, SEPARATOR, Core
 from stream_app.delivery.status import PartitionsView
 from stream_app.reading.award_rows import ROWS_KEPT, Asked, AwardLog
 
-_ALL: Final = Asked(DEFAULT_PROFILE, ROWS_KEPT)
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
 
 
@@ -25,14 +23,18 @@ class CommandLedger:
         self._partitions = partitions
         self._log = log
 
-    async def of_command(self, partition: int, key: bytes, command_id: str) -> ScoreChanged | Literal["gone", "unread"]:
-        """Return what a command of this contact did."""
+    async def of_command(
+        self, partition: int, key: bytes, command_id: str, profile_id: str
+    ) -> ScoreChanged | Literal["gone", "unread"]:
+        """Return what a command did to one score of its contact."""
         committed = self._partitions.committed(partition)
         status = next((s for s in self._partitions.statuses() if s.partition == partition), None)
         stored = None if committed is None else committed.get(key + SEPARATOR + CORE)
         if status is None or stored is None:
             return "unread"
-        known = await self._log.rows(partition, status.seq, key, _decode_core(stored).log_id, _ALL)
+        known = await self._log.rows(
+            partition, status.seq, key, _decode_core(stored).log_id, Asked(profile_id, ROWS_KEPT)
+        )
         for row in known.rows:
             cause = row.change.cause
             if isinstance(cause, CommandCause) and cause.command_id == command_id:

@@ -50,7 +50,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Committed and readable; ``change`` is the command's own ScoreChanged, None when it moved no score."""
+    """Committed and readable; ``change`` is that of the profile that the command names, None when it did not move."""
 
     change: ScoreChanged | None
 
@@ -83,8 +83,10 @@ Answer = Applied | Refused | Reused | Forgotten | Unread | Waiting | NotSent | N
 class Ledger(Protocol):
     """Where the ScoreChanged of a command is found again after a restart."""
 
-    async def of_command(self, partition: int, key: bytes, command_id: str) -> ScoreChanged | Literal["gone", "unread"]:
-        """Return what a command of this contact did; ``unread``: what is kept of it is not read here yet."""
+    async def of_command(
+        self, partition: int, key: bytes, command_id: str, profile_id: str
+    ) -> ScoreChanged | Literal["gone", "unread"]:
+        """Return what a command did to one score of its contact; ``unread``: what is kept is not read here yet."""
         ...
 
 
@@ -121,7 +123,7 @@ class Orders:
             self._results.passed(known)
         if known is not None and known.asked != order.asked:
             return Reused()
-        answer = await (self._send(order, record) if known is None else self._join(known, order.command_id))
+        answer = await (self._send(record, command, order.asked) if known is None else self._join(known, command))
         if isinstance(answer, Applied) and answer.change is None and command.kind == "adjust":
             return await self._repeated(record, command)  # the stream had it from elsewhere already
         return answer
@@ -149,26 +151,28 @@ class Orders:
         }  # fmt: skip
         return self._outgoing.command({name: value for name, value in fields.items() if value is not None}, now)
 
-    async def _send(self, order: Order, record: SourceRecord) -> Applied | Refused | Waiting | NotSent:
-        result = self._results.expect(record.key, order.command_id, order.asked)
+    async def _send(
+        self, record: SourceRecord, command: Command, asked: bytes
+    ) -> Applied | Refused | Waiting | NotSent:
+        result = self._results.expect(record.key, command.command_id, asked)
         match await self._own.write(record, result.acknowledged):
             case NotSent() as unsent:
-                self._results.unsent(record.key, order.command_id)
+                self._results.unsent(record.key, command.command_id)
                 return unsent
             case Written():
                 self._results.passed(result)
             case Waiting():
                 pass
-        return _answer(result, order.command_id)
+        return _answer(result, command)
 
-    async def _join(self, result: CommandResult, command_id: str) -> Applied | Refused | Waiting | NotSent:
+    async def _join(self, result: CommandResult, command: Command) -> Applied | Refused | Waiting | NotSent:
         """Wait for the result of a command that another request sent."""
         await wait_until_set(result.ended, self._own.limit_seconds)
-        return _answer(result, command_id)
+        return _answer(result, command)
 
     async def _repeated(self, record: SourceRecord, command: Command) -> Applied | Reused | Forgotten | Unread:
         """Answer for a command id that acted before this worker knew of it, from the ledger."""
-        change = await self._ledger.of_command(record.partition, record.key, command.command_id)
+        change = await self._ledger.of_command(record.partition, record.key, command.command_id, command.profile_id)
         if isinstance(change, ScoreChanged):
             return Applied(change) if _is_of(change, command) else Reused()
         if command.kind != "adjust":
@@ -183,16 +187,18 @@ class Orders:
         return command_seen(self._own.section(key, COMMANDS) or b"", id_hash(command_id))
 
 
-def _answer(result: CommandResult, command_id: str) -> Applied | Refused | Waiting | NotSent:
+def _answer(result: CommandResult, command: Command) -> Applied | Refused | Waiting | NotSent:
+    """Return what became of a command: the change of the profile that it names, whichever others moved with it."""
     match result.state:
         case "applied":
-            return Applied(result.changes[-1] if result.changes else None)
+            named = (change for change in result.changes if change.profile_id == command.profile_id)
+            return Applied(next(named, None))
         case "rejected":
             return Refused(result.why)
         case "unsent":
             return NotSent(certain=False)
         case "pending":
-            return Waiting(command_id)
+            return Waiting(command.command_id)
 
 
 def _is_of(change: ScoreChanged, command: Command) -> bool:

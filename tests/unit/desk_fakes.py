@@ -68,7 +68,7 @@ class EngineSender:
         """Commit a batch of one record."""
         topic, partition, key, value = record
         status, store = self.partitions.status[partition], self.partitions.stores[partition]
-        batch = Batch(partition, status.seq + 1, "records", status.clock, 0)
+        batch = Batch(partition, status.seq + 1, "records", status.clock, self.handler.version())
         work = self.handler.begin(batch, store)
         work.apply(topic, [FakeRecord(offset, value, key, T0)])
         effects = work.finish()

@@ -23,7 +23,8 @@ from stream_app.reading.orders import (
 )  # fmt: skip
 from stream_app.reading.own_writes import NotSent, Waiting, Written
 from stream_app.reading.recent_awards import RecentAwards
-from tests.scoring_kit import COMMANDS, DEAD, SCORES
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook
+from tests.scoring_kit import COMMANDS, DEAD, SCORES, published_record, with_records
 from tests.unit.desk_fakes import EngineSender, contact_desk
 from tests.unit.web_fakes import FakePartitions
 
@@ -33,8 +34,8 @@ SOON = 0.05
 class Desk:
     """A desk over the real handler; `restart` forgets what the worker had in memory."""
 
-    def __init__(self) -> None:
-        self.sender = EngineSender(FakePartitions(), RecentAwards(SCORES), limit_seconds=SOON)
+    def __init__(self, book: Rulebook = EMPTY_RULEBOOK) -> None:
+        self.sender = EngineSender(FakePartitions(), RecentAwards(SCORES), book, limit_seconds=SOON)
 
     def restart(self) -> None:
         self.sender.desk = contact_desk(self.sender.partitions, self.sender, self.sender.recent, limit_seconds=SOON)
@@ -76,6 +77,22 @@ async def test_s53_a_repeat_gets_the_first_answer_and_is_not_sent_again() -> Non
     assert isinstance(await desk.tag("tag", "x", "a"), Reused)
 
 
+async def test_the_answer_is_the_score_of_the_profile_that_was_named_whatever_else_moves_with_it() -> None:
+    called = {"id": 2, "eventType": "manual", "points": 3, "name": "Called"}
+    desk = Desk(
+        with_records(
+            EMPTY_RULEBOOK, published_record(0, "engagement", called),
+            published_record(0, "overall", formula={"average": ["default", "engagement"]}),
+        )
+    )  # fmt: skip
+    assert score(await desk.adjust(10, "a")) == 10
+    other = await desk.adjust(20, "b", profileId="engagement")
+    assert (other.change.profile_id, score(other)) == ("engagement", 26)
+    desk.restart()
+    assert score(await desk.adjust(10, "a")) == 10
+    assert await desk.adjust(20, "b", profileId="engagement") == other
+
+
 async def test_a_repeat_in_flight_waits_for_the_first() -> None:
     desk = Desk()
     desk.sender.held = []
@@ -104,7 +121,7 @@ async def test_after_a_restart_a_repeat_is_answered_from_the_ledger() -> None:
 @pytest.mark.parametrize(("found", "answer"), [("gone", Forgotten()), ("unread", Unread())])
 async def test_a_repeat_whose_first_answer_is_not_at_hand_is_never_guessed(found: Any, answer: object) -> None:
     class Nothing:
-        async def of_command(self, partition: int, key: bytes, command_id: str) -> ScoreChanged | Any:
+        async def of_command(self, partition: int, key: bytes, command_id: str, profile_id: str) -> ScoreChanged | Any:
             return found
 
     desk = Desk()
