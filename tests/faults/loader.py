@@ -19,6 +19,7 @@ from tests.faults.logs import WEB
 
 Made = tuple[str, int | None, bytes | None, bytes | None]
 DAY_SECONDS = 86_400
+LOUD_SECONDS, QUIET_SECONDS = 9.0, 2.0
 ZONES = (("Z", 0), (".25Z", 0), (".123456+00:00", 0), ("+02:00", 7_200), (".5-05:30", -19_800))
 HUGE = 2**62 + 2**20  # twice leaves int64, once leaves room for every rule
 
@@ -164,7 +165,8 @@ class Load:
 
 
 class Sender(threading.Thread):
-    """Sends a load in the background at ``per_second`` records, and edits the rules every ``edit_seconds``.
+    """Sends a load in the background at ``per_second`` records, with quiet moments, and edits rules every
+    ``edit_seconds``.
 
     Both may be changed while it runs.  ``failed`` names records that Kafka did not acknowledge: they may or may not be
     in the log.
@@ -182,18 +184,27 @@ class Sender(threading.Thread):
         self.halted = threading.Event()
 
     def run(self) -> None:
-        due = edited = time.monotonic()
+        due = edited = loud = time.monotonic()
         for role, partition, key, value in self.load.records():
             if self.halted.is_set():
                 break
             due = max(due + 1 / self.per_second, time.monotonic() - 1)
             while (wait := due - time.monotonic()) > 0 and not self.halted.is_set():
                 self.producer.poll(min(wait, 0.1))
+            if time.monotonic() > loud + LOUD_SECONDS:
+                self.hush(QUIET_SECONDS)
+                loud = time.monotonic()
             if time.monotonic() > edited + self.edit_seconds:
                 edited = time.monotonic()
                 self.edit()
             self.send(role, partition, key, value)
         self.producer.flush(180)
+
+    def hush(self, seconds: float) -> None:
+        """Send nothing for a while: the clock goes on without input."""
+        end = time.monotonic() + seconds
+        while (wait := end - time.monotonic()) > 0 and not self.halted.is_set():
+            self.producer.poll(min(wait, 0.1))
 
     def edit(self) -> None:
         for key, value in edited_records(self.edits, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())):

@@ -1,13 +1,18 @@
 """The oracle follows sweeps: a publish that moves what contacts are shown is proved from the logs like an input."""
 
 import json
+from collections.abc import Callable
 
 import msgspec
+import pytest
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, PartitionRecord, Sweep
+from tests.faults.authored import config_records
 from tests.faults.honest import STORE_ID, HonestEngine
 from tests.faults.oracle import check
+from tests.faults.planted import SCORES
 from tests.faults.reference_codec import murmur2
+from tests.faults.test_oracle import WrongRules
 
 CEILING = 20
 
@@ -15,15 +20,16 @@ CEILING = 20
 class Sweeps(HonestEngine):
     """When all inputs are through, the scores of every org get a ceiling; contacts are looked at in two parts."""
 
-    forgets = 0
-
     def __init__(self) -> None:
         super().__init__(7, 600, 2)
         place = ("leadstream.config", 0)
         for entry in list(self.logs.of(*place)):
-            key, value = entry.key or b"", entry.value or b""
-            if key.startswith(b"profile:"):
-                self.append(place, key, json.dumps({**json.loads(value), "ceiling": CEILING}).encode())
+            key, record = entry.key or b"", json.loads(entry.value or b"")
+            if key.endswith(b":default"):
+                self.append(place, key, json.dumps(record | {"ceiling": CEILING}).encode())
+            elif record.get("published"):
+                again = {"version": 2, "published": record["published"] | {"ceiling": CEILING - 8}}
+                self.append(place, key, json.dumps(record | again).encode())
         self.reference.config[:] = [(entry.offset, entry.key, entry.value) for entry in self.logs.of(*place)]
 
     def run_partition(self, partition: int) -> None:
@@ -40,18 +46,62 @@ class Sweeps(HonestEngine):
         ):
             record.seq, record.rulebook_version = record.seq + 1, version
             journal = BatchJournal(record.seq, "sweep", STORE_ID, version, record.clock, sweep=said)
-            seen = part[self.forgets :]
-            self.commit(
-                partition, journal, set(seen), lambda seen=seen: self.reference.sweep(seen, version, record.clock)
-            )
+            self.commit(partition, journal, set(part), lambda part=part: self.look(part, version, record.clock))
             self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
         self.version = before
+
+    def look(self, keys: list[bytes], version: int, clock: int) -> None:
+        """Look at contacts; dishonest engines differ here."""
+        self.reference.sweep(keys, version, clock)
 
 
 class Forgets(Sweeps):
     """Leaves contacts out of each part."""
 
-    forgets = 20
+    def look(self, keys: list[bytes], version: int, clock: int) -> None:
+        super().look(keys[20:], version, clock)
+
+
+class TellsTwice(Sweeps):
+    """Forgets what it has told, and sweeps again."""
+
+    def look(self, keys: list[bytes], version: int, clock: int) -> None:
+        shown = {(key, name): state["shown"] for key in keys for name, state in self.profiles(key).items()}
+        super().look(keys, version, clock)
+        for key in keys:
+            for name, state in self.profiles(key).items():
+                state["shown"] = shown.get((key, name), 0)
+        super().look(keys, version, clock)
+
+    def profiles(self, key: bytes) -> dict[str, dict[str, int]]:
+        return self.reference.contacts[key]["profiles"]
+
+
+class TellsUnderTheOldRules(Sweeps):
+    """Says that it looks, and goes by the rules from before the publish."""
+
+    def look(self, keys: list[bytes], version: int, clock: int) -> None:
+        super().look(keys, len(config_records()), clock)
+
+
+class IgnoresGroups(WrongRules):
+    texts = ((b'"max": 40', b'"max": 4000'), (b'"ceiling": 80', b'"ceiling": 8000'))
+
+
+class NeverFollows(WrongRules):
+    """The score that is made of others stays as it is."""
+
+    texts = ((b'"average": ["engagement", "suitability"]', b'"average": ["idea"]'),)
+
+
+class KeepsPaying(WrongRules):
+    """A condition that has ceased to hold is paid on."""
+
+    texts = ((b'"op": "eq", "value": "DE"', b'"op": "exists"'),)
+
+
+class ScoresDrafts(WrongRules):
+    texts = ((b'"published": null', b'"published": {"rules": []}'),)
 
 
 def test_an_honest_sweep_is_exact() -> None:
@@ -60,7 +110,35 @@ def test_an_honest_sweep_is_exact() -> None:
     assert verdict.totals["sweeps"] == 4
 
 
-def test_a_sweep_that_leaves_contacts_out_is_caught() -> None:
-    verdict = check(Forgets().run())
-    assert {"lost output", "stale state"} & set(verdict.names), verdict.names
-    assert not verdict.ok
+IN_ENGINE: list[tuple[Callable[[], HonestEngine], set[str]]] = [
+    (Forgets, {"lost output", "stale state"}), (TellsTwice, {"double output", "wrong state"}),
+    (TellsUnderTheOldRules, {"lost output"}),
+]  # fmt: skip
+IN_PROFILES: list[tuple[type[HonestEngine], set[str]]] = [
+    (IgnoresGroups, {"wrong output", "wrong state"}), (NeverFollows, {"lost output"}),
+    (KeepsPaying, {"wrong output", "wrong state"}), (ScoresDrafts, {"lost dead letter", "wrong output"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "found"), IN_ENGINE)
+def test_a_wrong_sweep_is_caught_and_named(kind: Callable[[], HonestEngine], found: set[str]) -> None:
+    verdict = check(kind().run())
+    assert found <= verdict.names, verdict.table()
+
+
+@pytest.mark.parametrize(("kind", "found"), IN_PROFILES)
+def test_an_engine_that_is_wrong_about_profiles_is_caught_and_named(kind: type[HonestEngine], found: set[str]) -> None:
+    verdict = check(kind(7, 900, 2).run())
+    assert found <= verdict.names, verdict.table()
+
+
+def test_a_change_of_a_publish_that_is_lost_or_told_twice_is_caught() -> None:
+    for repeat, name in ((False, "lost output"), (True, "double output")):
+        logs = Sweeps().run()
+        log = logs.of(SCORES, 0)
+        told = [n for n, entry in enumerate(log) if b'"id":"config-' in (entry.value or b"")]
+        if repeat:
+            log.append(log[told[0]])
+        else:
+            del log[told[-1]]
+        assert name in check(logs).names
