@@ -112,7 +112,8 @@ async def test_the_command_line_puts_between_two_requests(settings: dict[str, ob
         assert (await ask(worker, "POST", RULES, RULE)).body["data"]["id"] == 3
         listed = (await ask(worker, "GET", RULES)).body["data"]
         assert [(rule["id"], rule["points"]) for rule in listed] == [(1, 6), (2, 9), (3, 5)]
-        profile = await ask(worker, "PUT", DEFAULT, {"thresholds": [50]}, If_Match='"0"')
+        seen = await ask(worker, "GET", DEFAULT)
+        profile = await ask(worker, "PUT", DEFAULT, {"thresholds": [50]}, If_Match=seen.etag)
         shown = await asyncio.to_thread(run, "profiles", "get", "--org", "1", "default", settings=settings)
         assert profile.status == 200 and json.loads(shown.stdout)["thresholds"] == [50]
 
