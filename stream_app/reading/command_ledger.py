@@ -32,10 +32,9 @@ class CommandLedger:
         stored = None if committed is None else committed.get(key + SEPARATOR + CORE)
         if status is None or stored is None:
             return "unread"
-        known = await self._log.rows(
-            partition, status.seq, key, _decode_core(stored).log_id, Asked(profile_id, ROWS_KEPT)
-        )
-        for row in known.rows:
+        asked = Asked(profile_id, ROWS_KEPT)
+        known = await self._log.rows(partition, status.seq, key, _decode_core(stored).log_id, asked)
+        for row in filter(asked.wants, known.rows):
             cause = row.change.cause
             if isinstance(cause, CommandCause) and cause.command_id == command_id:
                 return row.change
