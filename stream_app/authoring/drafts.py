@@ -109,23 +109,26 @@ def told_versions(key: AuthoredKey, publishes: Iterable[Publish]) -> list[dict[s
 
 
 def formulas_of(log: ConfigLog, org_id: str) -> dict[str, tuple[str, ...]]:
-    """Return what each profile with a formula is made of, as it is written."""
-    made: dict[str, tuple[str, ...]] = {}
-    for profile_id, stored in log.stored("profile", org_id).items():
-        body = body_of(AuthoredKey("profile", org_id, profile_id), stored)
-        if body.formula is not None:
-            made[profile_id] = tuple(body.formula.average)
-    return made
+    """Return what each profile is made of as it is written, nothing where it has no formula."""
+    return {one: _operands(_written(body)) for one, body in log.objects("profile", org_id).items()}
 
 
-def published_of(log: ConfigLog, org_id: str) -> dict[str, PublishedProfile]:
-    """Return what is published of each profile but ``default``."""
-    records = {
-        profile_id: record_of(AuthoredKey("profile", org_id, profile_id), stored.body).published
-        for profile_id, stored in log.stored("profile", org_id).items()
-        if profile_id != DEFAULT_PROFILE
-    }
-    return {profile_id: body for profile_id, body in records.items() if body is not None}
+def published_formulas(log: ConfigLog, org_id: str) -> dict[str, tuple[str, ...]]:
+    """Return the same of what is published, of each profile but ``default`` of which something is."""
+    records = log.objects("profile", org_id).items()
+    published = {one: body.get("published") for one, body in records if one != DEFAULT_PROFILE}
+    return {one: _operands(body) for one, body in published.items() if isinstance(body, dict)}
+
+
+def _written(body: Body) -> Any:
+    return next((body[part] for part in ("draft", "published") if isinstance(body.get(part), dict)), body)
+
+
+def _operands(body: Any) -> tuple[str, ...]:
+    """Return the operands of a body as it is kept; there are many of these to look at, so they are not judged."""
+    formula = body.get("formula")
+    average = formula.get("average") if isinstance(formula, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] JSON
+    return tuple(map(str, average)) if isinstance(average, list) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] JSON
 
 
 def why_unpaid(log: ConfigLog, org_id: str, profile_id: str) -> str | None:

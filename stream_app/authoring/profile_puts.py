@@ -23,7 +23,7 @@ from stream_app.authoring.changes import (
     placed,
 )
 from stream_app.authoring.config_log import AuthoredKey, ConfigLog, Stored, decode_key
-from stream_app.authoring.drafts import ADDED, body_of, formulas_of, published_of, record_of
+from stream_app.authoring.drafts import ADDED, body_of, formulas_of, published_formulas, record_of
 from stream_app.authoring.lint import Linted, lint_profile
 from stream_app.authoring.problems import Problem, pointer
 from stream_app.authoring.rule_puts import RulePuts, id_problems, lint_put_rule
@@ -178,9 +178,8 @@ def stored_profile(key: AuthoredKey, body: ProfileBody, before: Stored | None, a
 
 def formula_users(log: ConfigLog, org_id: str, profile_id: str, gone: list[str]) -> Iterator[str]:
     """Yield the profiles, those of ``gone`` aside, whose formula needs one, written or published, as words."""
-    formulas = {one: set(operands) for one, operands in formulas_of(log, org_id).items()}
-    for one, body in published_of(log, org_id).items():
-        formulas.setdefault(one, set()).update(() if body.formula is None else body.formula.average)
+    written, published = formulas_of(log, org_id), published_formulas(log, org_id)
+    formulas = {one: {*operands, *published.get(one, ())} for one, operands in written.items()}
     for one, operands in sorted(formulas.items()):
         if profile_id in operands and one not in gone:
             yield f"the formula of {one}"

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 from schemas.authored import DEFAULT_PROFILE, ProfileRecord, PublishedProfile, Rule
 from stream_app.authoring.changes import Change, encode
 from stream_app.authoring.config_log import AuthoredKey, ConfigLog, Publish, profile_of
-from stream_app.authoring.drafts import body_of, draft_of, frozen, pending, published_of, record_of, unruled
+from stream_app.authoring.drafts import body_of, draft_of, frozen, pending, published_formulas, record_of, unruled
 from stream_app.authoring.problems import Problem
 from stream_app.authoring.rule_puts import MAX_RULES_PER_ORG
 from stream_app.scoring.profiles import refers_to
@@ -123,8 +123,7 @@ class _Acting:
 
     def _unfit(self, body: PublishedProfile) -> tuple[Problem, ...]:
         """Return why a body may not be published."""
-        others = published_of(self._log, self._key.org_id)
-        formulas = {one: other.formula.average for one, other in others.items() if other.formula is not None}
+        formulas = published_formulas(self._log, self._key.org_id)
         operands = [] if body.formula is None else body.formula.average
         problems = [
             Problem(
@@ -141,7 +140,7 @@ class _Acting:
 
     def _uncounted(self, body: PublishedProfile) -> tuple[Problem, ...]:
         """Return which operands count 0, as they are not published (D20)."""
-        live = {DEFAULT_PROFILE, *published_of(self._log, self._key.org_id)}
+        live = {DEFAULT_PROFILE, *published_formulas(self._log, self._key.org_id)}
         operands = [] if body.formula is None else body.formula.average
         return tuple(
             Problem(f"/formula/average/{index}", "not_published", f"{one} is not published: it counts 0", "warning")

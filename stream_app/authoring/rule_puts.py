@@ -92,7 +92,7 @@ class RulePuts:
     def _profile_problems(self, profile_id: str) -> Iterator[Problem]:
         if profile_id not in self._profiles:
             yield Problem("/profileId", "unknown_profile", f"there is no profile {profile_id}")
-        if profile_id in self._formulas:
+        if self._formulas.get(profile_id):
             yield Problem("/profileId", "formula_profile", f"profile {profile_id} has a formula, so no rules")
 
     def _plan(self, place: str, item: object, linted: Linted[RuleBody], found: list[Problem]) -> None:
