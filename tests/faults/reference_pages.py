@@ -140,3 +140,16 @@ def shown(memory: Memory) -> dict[str, Any]:
         for rule_id, all_of in memory["visits"].items()
     }
     return {"rules": visits, "open": memory["open"], "clicks": memory["clicks"][-MAX_CLICKS:]}
+
+
+def remembered(visits: dict[str, Any]) -> Memory:
+    """A memory that shows these numbers."""
+    of_rules: dict[int, list[dict[str, Any]]] = {}
+    for rule_id, numbers in visits["rules"].items():
+        seen = [{"hit": True}] * numbers["hits"] + [{"at": at} for at in numbers["times"]]
+        of_rules[rule_id] = [*seen, {"dwell": numbers["spent"]}] if numbers["spent"] else seen
+    opened = visits["open"]
+    return {
+        "visits": of_rules, "open": opened and {"at": opened["at"], "rules": dict(opened["rules"])},
+        "clicks": list(visits["clicks"]),
+    }  # fmt: skip

@@ -30,6 +30,7 @@ from tests.faults.honest import dead_letter_headers, sections_of
 from tests.faults.logs import OUTPUTS, SOURCE_ROLES
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import Record
+from tests.faults.reference_pages import remembered
 from tests.faults.reference_rules import ConfigLog
 
 
@@ -60,7 +61,7 @@ class ReferenceWork:
             place = (source, self.batch.partition, given.offset)
             record = Record(role, *place, given.timestamp, given.key, given.value, headers)
             self.fetch(given.key or b"")
-            outcome = self.reference.apply(record, self.batch.version)
+            outcome = self.reference.apply(record, self.batch.version, self.clock)
             self.outcomes[outcome] += 1
             if outcome == "dead_letter":
                 own = dead_letter_headers(record, self.reference.dead[place][1])
@@ -78,6 +79,7 @@ class ReferenceWork:
             found[name.removeprefix(start)] = value
         if found:
             contact = stored_contact(found)
+            contact["pages"] = remembered(contact["visits"])
             oldest = min((int(name[1:]) for name in found if name.startswith(b"s")), default=None)
             recent = len(contact["events"]) - 16 * sum(name.startswith(b"s") for name in found)
             contact["dropped"] = 16 * oldest if oldest is not None else 0

@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import Record, Reject, decode, murmur2
+from tests.faults.reference_pages import remembered, shown
 from tests.faults.reference_rules import cross, filter_holds
 from tests.faults.reference_values import Invalid, format_time, parse_time
 
@@ -130,6 +131,12 @@ def test_s40_crossings(before: int, after: int, held: list[int], crossed: list[A
 )  # fmt: skip
 def test_s11_filters(event_filter: Any, properties: Any, holds: bool) -> None:
     assert filter_holds(event_filter, properties) is holds
+
+
+def test_visits_that_are_remembered_from_their_numbers_show_the_same() -> None:
+    visits = {"rules": {1: {"hits": 3, "times": [5, 9], "spent": 0}, 2: {"hits": 0, "times": [], "spent": 70}},
+              "open": {"at": 9, "rules": {2: True}}, "clicks": ["aa"]}  # fmt: skip
+    assert shown(remembered(visits)) == visits
 
 
 def test_murmur2_is_javas() -> None:
