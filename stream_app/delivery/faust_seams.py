@@ -6,6 +6,7 @@ paused for ever, its table to hold committed data that only delivery writes, and
 """
 # pyright: basic
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -23,6 +24,7 @@ from stream_app.delivery import aiokafka_seams, stable_offsets
 from stream_app.delivery.heartbeats import PRIVATE_NAMES as HEARTBEAT_NAMES
 from stream_app.delivery.heartbeats import Heartbeats
 
+MISSED_SECONDS = 0.5
 PROVED_WITH = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 PRIVATE_NAMES = (
     (driver.Consumer, "getmany seek_to_committed verify_event_path on_partitions_revoked on_stop"),
@@ -30,7 +32,7 @@ PRIVATE_NAMES = (
     (TableManager, "_update_channels on_actives_ready"),
     (Table, "_new_store on_key_set on_key_del"),
     (faust.App, "_new_transport rebalancing"),
-    (PartitionAssignor, "external_topics_metadata"),
+    (PartitionAssignor, "external_topics_metadata assign"),
     *HEARTBEAT_NAMES,
     *aiokafka_seams.PRIVATE_NAMES,
     *stable_offsets.PRIVATE_NAMES,
@@ -44,6 +46,18 @@ def check_versions() -> None:
         wrong += [f"{owner.__name__}.{name} is gone" for name in names.split() if not hasattr(owner, name)]
     if wrong:
         raise RuntimeError("the seams do not fit: " + "; ".join(wrong))
+
+
+class WatchfulAssignor(PartitionAssignor):
+    """Faust's assignor, which leaves out topics that metadata lacks: it notes that it had to."""
+
+    app: Any
+    partial = False
+
+    def assign(self, cluster: Any, member_metadata: Any) -> Any:
+        """Assign as Faust does; only the leader of the group is asked."""
+        self.partial = not all(cluster.partitions_for_topic(topic) for topic in self.app.partitions.sources)
+        return super().assign(cluster, member_metadata)
 
 
 class MembershipConsumer(driver.Consumer):
@@ -65,6 +79,23 @@ class MembershipConsumer(driver.Consumer):
                     consumer.pause(tp)
 
         await self._thread.call_thread(pause)
+        await self._assign_again_what_was_missed(consumer)
+
+    async def _assign_again_what_was_missed(self, consumer: Any) -> None:
+        """Ask for one more assignment after one without all topics, as after a broker has come back.
+
+        aiokafka does so when metadata changes, but forgets it when that happens while the assignment is handed out.
+        """
+        # INVARIANT: topics_that_an_assignment_missed_are_assigned_again
+        if self.app.assignor.partial:
+            self.app.assignor.partial = False
+
+            async def join_again() -> None:
+                await asyncio.sleep(MISSED_SECONDS)
+                await consumer._client.force_metadata_update()
+                consumer._coordinator.request_rejoin()
+
+            await self._thread.call_thread(join_again)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Yield records of other topics; what was fetched of ours before the pause is dropped, never acknowledged."""
@@ -171,7 +202,8 @@ class SeamedApp(faust.App):
         check_versions()
         super().__init__(
             name, TableManager=CommittedTableManager, Table=CommittedTable, table_standby_replicas=0,
-            topic_disable_leader=True, topic_allow_declare=False, env_prefix="FAUST_", web_enabled=False, **settings,
+            topic_disable_leader=True, topic_allow_declare=False, env_prefix="FAUST_", web_enabled=False,
+            PartitionAssignor=WatchfulAssignor, **settings,
         )  # fmt: skip
         self.heartbeats = Heartbeats(self.conf.broker_session_timeout)
 
