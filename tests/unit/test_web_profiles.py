@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 
 from schemas.hop import RULEBOOK_VERSION
 from schemas.rest_profiles import ListedProfile, ProfileAnswer, ProfileVersion
@@ -11,6 +12,7 @@ from stream_app.authoring.config_log import MAX_PUBLISHES, decode_key
 from stream_app.authoring.profile_puts import MAX_PROFILES_PER_ORG
 from tests.scoring_kit import Fold, event
 from tests.unit.authoring_client import ADMIN, DEFAULT, OTHER, PROFILES, RULES, SITE, Served, authors
+from tests.unit.config_fakes import once
 from tests.unit.web_fakes import DEMO, bearer
 
 FIT = f"{PROFILES}/fit"
@@ -370,6 +372,17 @@ async def test_an_org_has_at_most_100_profiles_and_500_rules(served: Served) -> 
     await served.data("PUT", f"{PROFILES}/p2", {"rules": [OPEN]})
     assert (await served.problem("POST", f"{PROFILES}/p1/discard"))[:2] == (409, "too_many_rules")
     assert (await served.problem("POST", f"{PROFILES}/p1/rollback", {"version": 1}))[:2] == (409, "too_many_rules")
+
+
+async def test_a_put_of_a_profile_and_its_rules_is_made_once_and_whole(served: Served) -> None:
+    served.config.before_commit = once(KafkaTimeoutError())
+    await served.data("POST", PROFILES, NEW)
+    assert written(served, 0) == ["rule 1", "rule 2", "profile fit"]
+    served.config.after_commit = once(KafkaTimeoutError())  # committed although it failed
+    assert wholes(await served.data("POST", f"{FIT}/publish")) == ("published", 1, None, [5, 10])
+    served.config.after_commit = once(KafkaTimeoutError())
+    assert ids(await served.data("PUT", FIT, {"rules": [OPEN]})) == [3]
+    assert written(served, 3) == ["profile fit", "rule 3", "-rule 1", "-rule 2", "profile fit"]
 
 
 async def test_a_publish_has_a_size(served: Served) -> None:
