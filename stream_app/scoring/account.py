@@ -100,7 +100,7 @@ class Account:
         if self._sums is not None and self.profile.decay is not None:
             # INVARIANT: nothing is looked at before what is left of it begins
             begins = told or kept is None or not same_kind(self.profile.decay, kept)
-            decay = self._sums.kept(self._clock if begins or kept is None else kept.told)
+            decay = self._sums.kept(self._clock if begins or kept is None else kept.told, now=told)
         return state if decay == state.decay else msgspec.structs.replace(state, decay=decay)
 
     def _unclamped(self, at: int) -> int:

@@ -34,8 +34,8 @@ class Sums(Protocol):
         """Return an instant from which nothing is left."""
         ...
 
-    def kept(self, told: int) -> DecaySums:
-        """Return the state of a profile that was told of at ``told``."""
+    def kept(self, told: int, *, now: bool = True) -> DecaySums:
+        """Return the state of a profile that was told of at ``told``; ``now`` if a ScoreChanged tells of it at once."""
         ...
 
 

@@ -82,7 +82,7 @@ class HalfLife:
         longest = max((amount.bit_length() for amount in self._sums.values()), default=0)
         return self._at + (longest + 1) * self._half_life
 
-    def kept(self, told: int) -> HalfLifeSums:
+    def kept(self, told: int, *, now: bool = True) -> HalfLifeSums:
         """Return the state of a profile that was told of at ``told``."""
         sums = sorted((group or "", group, amount) for group, amount in self._sums.items() if amount)
         return HalfLifeSums(told, self._days, self._at, tuple((group, as_bytes(amount)) for _, group, amount in sums))

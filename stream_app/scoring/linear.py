@@ -47,11 +47,11 @@ class Linear:
         )  # fmt: skip
         return max(ends, default=0) + 1
 
-    def kept(self, told: int) -> LinearSums:
-        """Return the state of a profile that was told of at ``told``, without what has ended by then."""
+    def kept(self, told: int, *, now: bool = True) -> LinearSums:
+        """Return the state of a profile that was told of at ``told``; if that is ``now``, without what has ended."""
         rows: list[tuple[str, int, bool, tuple[str | None, int, bytes, bytes]]] = []
         for (group, gains), piles in self._piles.items():
-            alive = {day: pile for day, pile in sorted(piles.items()) if self._left(day, *pile, told)}
+            alive = {day: pile for day, pile in sorted(piles.items()) if not now or self._left(day, *pile, told)}
             while len(alive) > LINEAR_DAYS:
                 _join_oldest(alive)
             for day, (amount, moment) in alive.items():

@@ -1,7 +1,7 @@
 """``POST GET /scoring/rules`` and ``GET PUT DELETE /scoring/rules/{id}``: PushMail's rules, field by field.
 
 Laws: PushMail's fields first, in its order; a PUT changes what it names and null clears; a key of some sites sees and
-edits the rules of those sites only, others are not there for it; rules of a profile other than ``default`` are its draft.
+edits the rules of those sites only, others are not there for it; rules of profiles beside ``default`` are drafts.
 Reads and edits ``config`` through `editing`.
 """
 
