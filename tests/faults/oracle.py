@@ -14,6 +14,7 @@ import msgspec
 from schemas.journal import BatchJournal, Sweep
 from tests.faults.compare_ingest import compare_ingest
 from tests.faults.compare_outputs import compare_dead_letters, compare_ledger, compare_outputs
+from tests.faults.compare_shown import compare_shown
 from tests.faults.compare_state import compare_accounting, compare_state
 from tests.faults.logs import SOURCE_ROLES, Logs, read_logs
 from tests.faults.reference import Reference
@@ -63,6 +64,7 @@ def check(logs: Logs) -> Verdict:
     compare_dead_letters(logs, reference.dead | compare_ingest(logs, verdict), verdict)
     compare_state(logs, reference, verdict)
     compare_accounting(logs, reference, standings, verdict)
+    compare_shown(logs, reference, standings, verdict)
     return verdict
 
 

@@ -37,9 +37,13 @@ class Sweeps(HonestEngine):
         changelog = self.logs.entries[self.logs.changelog, partition]
         record = msgspec.json.decode(changelog[-1].value or b"", type=PartitionRecord)
         version, before = len(self.reference.config), self.version
+        self.version = version
+        self.sweep_partition(partition, record, version)
+        self.version = before
+
+    def sweep_partition(self, partition: int, record: PartitionRecord, version: int) -> None:
         keys = sorted(key for key in self.reference.contacts if murmur2(key) % self.logs.partitions == partition)
         middle = (keys[len(keys) // 2] + b"\x00c").hex()
-        self.version = version
         for part, said in (
             (keys[: len(keys) // 2 + 1], Sweep(version, "", middle)),
             (keys[len(keys) // 2 + 1 :], Sweep(version, middle, middle, done=True)),
@@ -48,11 +52,20 @@ class Sweeps(HonestEngine):
             journal = BatchJournal(record.seq, "sweep", STORE_ID, version, record.clock, sweep=said)
             self.commit(partition, journal, set(part), lambda part=part: self.look(part, version, record.clock))
             self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
-        self.version = before
 
     def look(self, keys: list[bytes], version: int, clock: int) -> None:
         """Look at contacts; dishonest engines differ here."""
         self.reference.sweep(keys, version, clock)
+
+
+class NeverSweeps(Sweeps):
+    """Goes by the new rules from the publish on, and looks at nobody."""
+
+    def sweep_partition(self, partition: int, record: PartitionRecord, version: int) -> None:
+        record.seq, record.rulebook_version = record.seq + 1, version
+        journal = BatchJournal(record.seq, "clock", STORE_ID, version, record.clock)
+        self.commit(partition, journal, set(), lambda: None)
+        self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
 
 
 class Forgets(Sweeps):
@@ -112,7 +125,7 @@ def test_an_honest_sweep_is_exact() -> None:
 
 IN_ENGINE: list[tuple[Callable[[], HonestEngine], set[str]]] = [
     (Forgets, {"lost output", "stale state"}), (TellsTwice, {"double output", "wrong state"}),
-    (TellsUnderTheOldRules, {"lost output"}),
+    (TellsUnderTheOldRules, {"lost output"}), (NeverSweeps, {"lost sweep"}),
 ]  # fmt: skip
 IN_PROFILES: list[tuple[type[HonestEngine], set[str]]] = [
     (IgnoresGroups, {"wrong output", "wrong state"}), (NeverFollows, {"lost output"}),

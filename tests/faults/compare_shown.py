@@ -1,0 +1,50 @@
+"""Whether every publish has reached every contact: a sweep that never began is in no journal.
+
+Laws: where no sweep is under way, each published profile shows what its limits, groups and formula make of what it has
+been paid (D1, D15, S34, S35); said of the reference's contacts, which are compared with the stored ones elsewhere.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from schemas.journal import PARTITION_RECORD_KEY, PartitionRecord
+from tests.faults.compare_state import last_changelog
+from tests.faults.logs import Logs
+from tests.faults.reference import Reference
+from tests.faults.reference_contact import Contact
+from tests.faults.reference_profiles import before_limits, bodies_of, half_up, limited, operands
+from tests.faults.reference_rules import Rulebook
+from tests.faults.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tests.faults.oracle import Standing
+
+
+def compare_shown(logs: Logs, reference: Reference, standings: "dict[int, Standing]", verdict: Verdict) -> None:
+    for partition, standing in standings.items():
+        value = last_changelog(logs, partition).get(PARTITION_RECORD_KEY)
+        if value is None or msgspec.json.decode(value, type=PartitionRecord).sweep is not None:
+            continue
+        book = reference.book(standing.version)
+        for key in sorted(reference.homes[partition]):
+            for profile, shown, wanted in stale_profiles(reference.contacts[key], book, key.decode().partition(":")[0]):
+                verdict.add("lost", "sweep", f"{key.decode()}/{profile}", f"shows {shown}, should show {wanted}")
+
+
+def stale_profiles(contact: Contact, book: Rulebook, org: str) -> list[tuple[str, int, int]]:
+    """(profile, what it shows, what it should show) where these differ; a profile that was never told of shows 0."""
+    states, bodies = contact["profiles"], bodies_of(book, org)
+    found: list[tuple[str, int, int]] = []
+    for profile, body in bodies.items():
+        shown, parts = states[profile]["shown"] if profile in states else 0, operands(body)
+        if parts is None:
+            wanted = limited(body, before_limits(body, states[profile])) if profile in states else 0
+        elif any(part in states for part in (profile, *parts)):
+            scores = [states[part]["shown"] if part in states and part in bodies else 0 for part in parts]
+            wanted = limited(body, half_up(sum(scores), len(scores)))
+        else:
+            wanted = 0
+        if shown != wanted:
+            found.append((profile, shown, wanted))
+    return found
