@@ -140,7 +140,7 @@ def told_by(engine: Fold) -> list[Told]:
     return told
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**40), st.integers(1, 25))
 def test_decay_tells_what_the_reference_says(seed: int, steps: int) -> None:
     told, wanted, shown = played(Random(seed), steps)  # noqa: S311 - a repeatable draw
