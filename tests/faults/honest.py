@@ -141,11 +141,18 @@ class HonestEngine:
 
     def run_clock(self, partition: int, seq: int) -> None:
         journal = BatchJournal(seq, "clock", STORE_ID, self.version, self.clock[partition])
-        keys = contacts_of(self.reference, partition)
+        keys = self.overdue(partition, journal.clock)
         self.commit(partition, journal, set(keys), lambda: self.due(keys, journal.clock))
 
+    def overdue(self, partition: int, clock: int) -> list[bytes]:
+        contacts = self.reference.contacts
+        return [
+            key for key in contacts_of(self.reference, partition) if (contacts[key]["silent"].look or clock) <= clock
+        ]
+
     def run_batch(self, partition: int, seq: int, batch: list[Record]) -> None:
-        keys = {*contacts_of(self.reference, partition), *(record.key or b"" for record in batch)}
+        clock = max(self.clock[partition], *(record.timestamp for record in batch)) + self.random.choice(GAPS_MS)
+        keys = {*self.overdue(partition, clock), *(record.key or b"" for record in batch)}
 
         def applied() -> None:
             for record in batch:
@@ -154,7 +161,6 @@ class HonestEngine:
             self.clock[partition] = clock
             self.due(contacts_of(self.reference, partition), clock)
 
-        clock = max(self.clock[partition], *(record.timestamp for record in batch)) + self.random.choice(GAPS_MS)
         span = InputRange(batch[0].topic, batch[0].offset, batch[-1].offset + 1)
         journal = BatchJournal(seq, "records", STORE_ID, self.version, clock, [span])
         self.commit(partition, journal, keys, applied)
