@@ -114,7 +114,7 @@ class FleetCampaign:
             for number, rule in enumerate(SCORED):
                 made(client.ask("POST", RULES, key, rule, once=f"rule-{number}"))
             profile = {"name": "Lead score", "thresholds": [50, 100, 200]}
-            made(client.ask("PUT", "/scoring/profiles/default", key, profile))
+            made(client.ask("PUT", "/scoring/profiles/{id}", key, profile, id="default"))
 
     def generate(self, events: int, seed: int, *more: str) -> subprocess.Popen[bytes]:
         """Start a load of events, and some commands, of both orgs."""
