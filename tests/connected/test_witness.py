@@ -52,6 +52,24 @@ async def forward(setting: Setting, count: int) -> None:
     await partition.close(10)
 
 
+async def counted(bench: Bench) -> None:
+    """Count 20 more records, and close the partition again."""
+    partition = await bench.running()
+    await bench.send_many(bench.events, 20)
+    await bench.caught_up(partition)
+    await bench.end(partition)
+
+
+def shows_always(monkeypatch: pytest.MonkeyPatch, offset: int) -> None:
+    """Have aiokafka read an offset of long ago, whatever is committed."""
+
+    async def long_ago(consumer: Any, place: TopicPartition) -> int:
+        await asyncio.sleep(0)
+        return offset
+
+    monkeypatch.setattr(AIOKafkaConsumer, "committed", long_ago)
+
+
 async def test_a_position_is_read_beside_a_write_of_this_moment(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,17 +120,9 @@ async def test_the_record_goes_on_where_the_coordinator_is_behind(
 ) -> None:
     """What aiokafka reads is of long ago, and so is what is asked for beside the witness: the record is the truth."""
     for _ in range(2):
-        partition = await bench.running()
-        await bench.send_many(bench.events, 20)
-        await bench.caught_up(partition)
-        await bench.end(partition)
-
-    async def long_ago(consumer: Any, place: TopicPartition) -> int:
-        await asyncio.sleep(0)
-        return 20
-
+        await counted(bench)
     monkeypatch.setattr(witness, "TRIES", 2)
-    monkeypatch.setattr(AIOKafkaConsumer, "committed", long_ago)
+    shows_always(monkeypatch, 20)
     monkeypatch.setattr(witness, "stable_offsets", Behind({}, float("inf"), witness.stable_offsets))
     with caplog.at_level(logging.WARNING, "stream_app.delivery"):
         partition = await bench.running()
@@ -126,16 +136,8 @@ async def test_the_record_goes_on_where_the_coordinator_is_behind(
 async def test_the_record_goes_on_once_the_coordinator_has_caught_up(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    partition = await bench.running()
-    await bench.send_many(bench.events, 20)
-    await bench.caught_up(partition)
-    await bench.end(partition)
-
-    async def long_ago(consumer: Any, place: TopicPartition) -> int:
-        await asyncio.sleep(0)
-        return 7
-
-    monkeypatch.setattr(AIOKafkaConsumer, "committed", long_ago)
+    await counted(bench)
+    shows_always(monkeypatch, 7)
     behind = Behind({TopicPartition(bench.events, 0): (7, "")}, 2, witness.stable_offsets)
     monkeypatch.setattr(witness, "stable_offsets", behind)
     await bench.caught_up(await bench.running())
