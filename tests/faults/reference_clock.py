@@ -39,8 +39,11 @@ class Silent:
         return None if self.knows is None else [self.look, self.knows, self.acted]
 
     def saw(self, kind: str, at: int) -> None:
-        """S37: an engagement event that is an interaction, and newer than the newest, begins another silence."""
-        if kind not in NO_INTERACTION and (self.interaction is None or at > self.interaction):
+        """S37: an engagement event that is an interaction, and newer than the newest, begins another silence.
+
+        One of the instant 0 begins none: to a silence that is no time (decision 0014).
+        """
+        if kind not in NO_INTERACTION and at > (self.interaction or 0):
             if at != self.start:
                 self.acted = 0
             self.interaction = at

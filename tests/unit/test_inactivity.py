@@ -121,6 +121,15 @@ def test_a_first_interaction_may_be_older_than_the_first_input() -> None:
     assert fold.score == 100
 
 
+def test_an_interaction_of_the_instant_0_begins_no_silence() -> None:
+    fold = folding(SILENCE)
+    fold.put(event("email_open", at=0))
+    fold.wait(day(29.9))
+    assert fold.score == 5
+    fold.wait(day(30))
+    assert fold.score == 0
+
+
 def test_D10_at_the_due_instant_the_clock_acts_before_the_event() -> None:
     fold = folding(SILENCE)
     put(fold, "link_click", 0)
