@@ -29,7 +29,8 @@ NO_HEADERS: Final[list[tuple[str, bytes | None]]] = []
 class Batches:
     """Runs one batch at a time.
 
-    ``record`` is the partition record of the last committed one, ``end`` the changelog's last stable offset after it.
+    ``record`` is the partition record of the last committed one, ``end`` the changelog's last stable offset after it;
+    ``rest`` says how many seconds to let pass before `next` is called again.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Batches:
         self._journal_key = b"%d" % partition
         self._pace = Pace(job.max_batch_records)
         self._lock = asyncio.Lock()
+        self.rest = 0.0
 
     async def commit_first(self) -> None:
         """Commit the partition record of a partition that never had one: where it started is decided once."""
@@ -58,20 +60,23 @@ class Batches:
         # INVARIANT: one_batch_in_flight
         async with self._lock:
             self._reach("applying")
-            take = self._reader.take_now(self._pace.size)
-            worked = take is not None
+            begun, count, take = time.monotonic(), 0, self._reader.take_now(self._pace.size)
             if take is not None:
-                await self._records(take)
-            return await self._sweep() or await self._due() or worked
+                count = await self._records(take)
+            more = await self._sweep() or await self._due()
+            self.rest = 0.0
+            if not more and not any(self._reader.lag().values()):
+                self.rest = self._pace.rest(count, time.monotonic() - begun)
+            return more or take is not None
 
     # ------------------------------------------------------------------ kinds
-    async def _records(self, take: Take) -> None:
+    async def _records(self, take: Take) -> int:
         # INVARIANT: batch_starts_where_the_last_one_ended
         if take.start != self._positions[take.topic]:
             raise ChainBroken(f"{take.topic} starts at {take.start}, expected {self._positions[take.topic]}")
         self._positions[take.topic] = take.end
         if not take.batches:
-            return  # markers only: they become part of the next batch's range
+            return 0  # markers only: they become part of the next batch's range
         ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
         batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic, now_ms()))
         work = self._job.handler.begin(batch, self._store)
@@ -88,6 +93,7 @@ class Batches:
         self._reader.look_beside()
         await self._commit(effects, self._journal(batch, record, inputs), record, {take.topic: take.end}, batch)
         self._counters.records += count
+        return count
 
     async def _due(self) -> bool:
         handler, record = self._job.handler, self.record

@@ -166,6 +166,8 @@ class Partition:
             if not await batches.next():
                 self._reach("waiting")
                 await self._reader.wait(IDLE_WAIT_SECONDS)
+            elif batches.rest:
+                await asyncio.sleep(batches.rest)
 
     async def _reposition(self, broken: ChainBroken) -> None:
         self._counters.chain_breaks += 1

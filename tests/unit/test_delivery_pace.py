@@ -1,6 +1,6 @@
 """How many records a batch takes."""
 
-from stream_app.delivery.pace import FEWEST, HURRIED, SHORT_SECONDS, Pace
+from stream_app.delivery.pace import FEWEST, HURRIED, REST_SECONDS, SHORT_SECONDS, Pace
 
 LIMIT = 4000
 
@@ -45,3 +45,12 @@ def test_a_limit_below_the_fewest_is_kept() -> None:
     pace.note("commands", 1, 0)
     slow_backlog(pace, 10, 400)
     assert pace.size == 100
+
+
+def test_after_a_small_batch_it_rests_as_long_as_that_took_but_not_long() -> None:
+    assert Pace.rest(3, 0.01) == 0.01
+    assert Pace.rest(3, 2.0) == REST_SECONDS
+
+
+def test_a_large_batch_or_none_is_followed_at_once() -> None:
+    assert (Pace.rest(FEWEST, 0.01), Pace.rest(0, 0.01)) == (0, 0)
