@@ -47,8 +47,10 @@ def factor(passed: int, half_life: int) -> tuple[int, int]:
 def decayed(amount: int, passed: int, half_life: int) -> int:
     """Return what is left of an amount, to the nearest integer, half up."""
     left, whole = factor(passed, half_life)
-    shift = FACTOR_BITS + whole
-    return (amount * left + (1 << shift - 1)) >> shift
+    product, shift = amount * left, FACTOR_BITS + whole
+    if product.bit_length() < shift:  # less than half of the smallest part, however far the clock is
+        return 0
+    return (product + (1 << shift - 1)) >> shift
 
 
 class HalfLife:

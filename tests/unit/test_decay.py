@@ -21,7 +21,7 @@ from stream_app.delivery.status import PartitionStatus
 from stream_app.processing.placement import partition_of
 from stream_app.reading.contacts import ContactQueries, ContactScore
 from stream_app.reading.recent_awards import RecentAwards
-from stream_app.scoring.half_life import NANO, HalfLife, decayed
+from stream_app.scoring.half_life import NANO, HalfLife, decayed, factor
 from stream_app.scoring.linear import Linear
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook, fold
 from tests.scoring_kit import T0, Fold, command, event, profile_record, published_record, rule_record, with_records
@@ -85,6 +85,15 @@ def test_a_half_life_is_what_the_power_of_two_says(nano: int, passed: list[int],
     half_life = days * DAY_MS
     assert abs(decayed(nano, later, half_life) - nano * 2 ** (-later / half_life)) <= 1 + nano * 2**-38
     assert decayed(nano, later, half_life) <= decayed(nano, sooner, half_life) + 1
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(0, 100 * DAY_MS), st.sampled_from([-1, 0, 1]))
+def test_a_sum_is_shifted_by_no_more_than_its_bits(nano: int, passed: int, beside: int) -> None:
+    left, whole = factor(passed, DAY_MS)
+    for amount in (nano, (1 << whole) + beside, -(1 << whole) + beside):
+        assert decayed(amount, passed, DAY_MS) == (amount * left + (1 << 61 + whole)) >> 62 + whole
+    ages = DAY_MS << 80  # 2^80 half-lives: shifted by so many bits it would not fit any machine
+    assert (decayed(nano, ages, DAY_MS), decayed(-(2**62), ages, DAY_MS)) == (0, 0)
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.integers(0, DAY_MS - 1)), min_size=1, max_size=5), st.integers(1, 59))
