@@ -54,8 +54,9 @@ def open_sums(profile: ScoredProfile, decay: Decay, state: ProfileState, clock: 
     elif not same_kind(decay, kept):
         earlier = HalfLife(kept.days, kept) if isinstance(kept, HalfLifeSums) else Linear(kept.percent, kept.days, kept)
         for group, sides in earlier.left(max(clock, kept.told)).items():
-            for side in sides:
-                sums.add(group, (2 * side * NANO + earlier.unit) // (2 * earlier.unit), max(clock, kept.told))
+            for amount in (half_up(side * NANO, earlier.unit) for side in sides):
+                if amount:  # nothing begins nothing: `at` is then the next award's
+                    sums.add(group, amount, max(clock, kept.told))
     return sums
 
 

@@ -176,12 +176,13 @@ class Decaying:
             return False
         earlier, self.kept = self.kept, kind()
         if earlier is None:
-            for group, points in self.groups.items():
-                self.kept.add(decay, group, (points - self.fit[group]) * NANO, min(self.since, clock))
+            begun = [(group, (points - self.fit[group]) * NANO) for group, points in self.groups.items()]
         else:
-            for group, sides in earlier.left(self.kept_by, clock).items():
-                for side in sides:
-                    self.kept.add(decay, group, half_up(side * NANO), clock)
+            sides = earlier.left(self.kept_by, clock).items()
+            begun = [(group, half_up(side * NANO)) for group, both in sides for side in both]
+        for group, nano in begun:
+            if nano != 0:  # what is nothing begins nothing
+                self.kept.add(decay, group, nano, min(self.since, clock) if earlier is None else clock)
         self.kept_by, self.told = decay, clock
         return True
 

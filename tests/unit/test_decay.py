@@ -289,6 +289,31 @@ def test_D15_switched_to_the_other_kind_it_begins_with_what_is_left() -> None:
     assert fold_.score == 13 and isinstance(state(fold_).decay, HalfLifeSums)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_D15_the_other_kind_begins_nothing_where_nothing_is_left(told: bool) -> None:
+    loss, small = {**OPENED, "points": -40}, {"id": 2, "eventType": "email_click", "points": 7}
+    line: dict[str, int] = {"percent": 100, "periodDays": 1}
+    limits: dict[str, Any] = {} if told else {"floor": 0}
+    fold_ = Fold(book(loss, small, decay=line, **limits))
+    fold_.put(event())
+    fold_.wait(T0 + 50 * DAY_MS)  # under the floor its end is not told, so the state still holds what has ended
+    fold_.sweep(with_records(fold_.book, profile_record(0, decay={"halfLifeDays": 36_500}, **limits)))
+    assert state(fold_).decay == HalfLifeSums(fold_.clock, 36_500, 0)
+    fold_.put(event("email_click", at=T0))
+    assert fold_.score == 7
+    fold_.sweep(with_records(fold_.book, profile_record(0, decay={"halfLifeDays": 25}, **limits)))
+    assert fold_.score == 2  # 7 halved twice: it counts from its own time, not from that of the first edit
+
+
+def test_switched_on_where_nothing_was_earned_it_begins_nothing() -> None:
+    fold_ = Fold(book(OPENED, {**OPENED, "id": 2, "points": -25}))
+    fold_.put(event())
+    fold_.clock = T0 + 50 * DAY_MS
+    on = profile_record(0, decay={"halfLifeDays": 25}, updatedAt=format_time(fold_.clock))
+    fold_.sweep(with_records(fold_.book, on))
+    assert state(fold_).decay == HalfLifeSums(fold_.clock, 25, 0)
+
+
 def test_D15_an_edit_counts_from_the_newest_award_on_and_is_told_by_the_sweep() -> None:
     fold_ = Fold(book(decay={"halfLifeDays": 36_500}))
     fold_.put(event())
