@@ -29,6 +29,7 @@ from schemas.strict import (
     PropertyName,
     RuleName,
     SiteId,
+    check_time,
 )  # fmt: skip
 
 DEFAULT_PROFILE: Final = "default"
@@ -139,6 +140,12 @@ class Rule(RuleBody):
     created_at: str
     updated_at: str
 
+    @field_validator("updated_at")
+    @classmethod
+    def a_silence_is_live_since_a_time(cls, updated_at: str, given: ValidationInfo) -> str:
+        """Refuse a silence whose record does not say since when it is live (D10)."""
+        return updated_at if given.data.get("inactivity") is None else check_time(updated_at)
+
 
 class Profile(ProfileBody):
     """A live profile as ``config`` keeps it: the default one, which has no draft (S30)."""
@@ -147,6 +154,12 @@ class Profile(ProfileBody):
     org_id: str
     created_at: str
     updated_at: str
+
+    @field_validator("updated_at")
+    @classmethod
+    def it_decays_since_a_time(cls, updated_at: str, given: ValidationInfo) -> str:
+        """Refuse a decay whose record does not say since when (decision 0015)."""
+        return updated_at if given.data.get("decay") is None else check_time(updated_at)
 
     @model_validator(mode="after")
     def default_has_rules(self) -> Self:
@@ -189,8 +202,11 @@ class ProfileRecord(Authored):
 
     @model_validator(mode="after")
     def belongs_together(self) -> Self:
-        """Refuse ``default``, a publish without a number, and rules of another profile or org."""
+        """Refuse ``default``, a publish without number or (where the clock acts) time, and rules of another profile."""
         rules = [] if self.published is None else self.published.rules
+        by_clock = self.published is not None and self.published.decay is not None
+        if by_clock or any(rule.inactivity is not None for rule in rules):
+            check_time(self.updated_at)
         if self.id == DEFAULT_PROFILE or (self.published is not None and self.version == 0):
             raise ValueError("default has no draft, and the first publish is version 1")
         if any((rule.org_id, rule.profile_id) != (self.org_id, self.id) for rule in rules):

@@ -23,6 +23,12 @@ def _in_output_form(text: str) -> str:
         raise PydanticCustomError(NOT_A_TIME, "{reason}", {"reason": str(error)}) from error
 
 
+def check_time(text: str) -> str:
+    """Return a text that is a time as it is; refuse any other."""
+    _in_output_form(text)
+    return text
+
+
 Points = Annotated[int, Field(strict=True, ge=-(2**31), le=INT32_MAX)]
 RuleName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(max_length=2000)]

@@ -34,6 +34,15 @@ def parse_time(text: str) -> int:
         return _parse_rare(text)
 
 
+def is_time(text: str) -> bool:
+    """Tell whether a text is a time that `parse_time` takes."""
+    try:
+        parse_time(text)
+    except ValueError:
+        return False
+    return True
+
+
 def time_of(text: str | None, fallback: int) -> int:
     """Return the milliseconds of a time, of an absent one ``fallback``; ValueError when that is outside 1970-9999."""
     if text is not None:

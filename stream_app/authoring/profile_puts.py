@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileRecord
 from schemas.profiles import ProfileBody
+from schemas.times import is_time
 from stream_app.authoring.changes import (
     MAX_BODY_BYTES,
     STORED,
@@ -134,7 +135,10 @@ class ProfilePuts:
 
     def _says(self, key: AuthoredKey, body: ProfileBody, before: Stored) -> bool:
         """Tell whether a record would say the same again, as text, for Python takes 1 and true for equal."""
-        now = stored_profile(key, body, before, str(before.body.get("updatedAt")))
+        at = str(before.body.get("updatedAt"))
+        if not is_time(at):
+            return False
+        now = stored_profile(key, body, before, at)
         if key.id == DEFAULT_PROFILE:
             return encode(now) == encode(before.body)
         return encode(now["draft"]) == encode(before.body.get("draft") or {})

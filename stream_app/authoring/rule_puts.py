@@ -10,6 +10,7 @@ from typing import Final
 
 from schemas.authored import DEFAULT_PROFILE, Rule, RuleBody
 from schemas.strict import INT32_MAX
+from schemas.times import is_time
 from stream_app.authoring.changes import (
     MAX_BODY_BYTES,
     STORED,
@@ -129,8 +130,7 @@ class RulePuts:
 
     def _change(self, key: AuthoredKey, body: RuleBody) -> Change:
         before = self.live.get(key.id)
-        # As text, for Python takes 1, 1.0 and true for equal.
-        if before is not None and encode(_stored(key, body, before, str(before.get("updatedAt")))) == encode(before):
+        if before is not None and _says(key, body, before):
             return Change("keep", key, body.name, encode(before))
         action = "add" if before is None else "replace"
         return Change(action, key, body.name, encode(_stored(key, body, before, self._at)))
@@ -148,6 +148,12 @@ def id_problems(key: AuthoredKey, deleted: Container[AuthoredKey], put: Containe
         yield Problem("/id", "id_deleted", f"{key.id} was deleted: an id is never given twice")
     elif key in put:
         yield Problem("/id", "id_repeated", f"{key.id} is in this list twice")
+
+
+def _says(key: AuthoredKey, body: RuleBody, before: Body) -> bool:
+    """Tell whether a record would say the same again, as text, for Python takes 1, 1.0 and true for equal."""
+    at = str(before.get("updatedAt"))
+    return is_time(at) and encode(_stored(key, body, before, at)) == encode(before)
 
 
 def _stored(key: AuthoredKey, body: RuleBody, before: Body | None, at: str) -> Body:

@@ -8,6 +8,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
 from schemas.config_headers import RequestMark, mark_of
+from schemas.times import format_time
 from stream_app.authoring.config_log import REMEMBERED_MS, AuthoredKey, ConfigLog
 from stream_app.authoring.editor import ConfigUnavailable, Editor
 from stream_app.authoring.edits import Create, Delete, Done, Edit, Failed, Put
@@ -71,6 +72,25 @@ async def test_what_was_given_out_is_taken_back_and_writes_nothing() -> None:
     assert first.stored is not None
     again = await done(config, patch(first.stored.body))
     assert (again.stored, again.version, len(config.records)) == (first.stored, first.version, 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "fields"),
+    [
+        (FIRST, {"name": "Quiet", "points": -5, "inactivity": {"days": 30}}),
+        (DEFAULT, {"name": "Lead score", "decay": {"halfLifeDays": 14}}),
+    ],
+)
+async def test_a_put_over_a_record_whose_updated_at_is_no_time_writes_it_anew(key: AuthoredKey, fields: Any) -> None:
+    config = MemoryConfig()
+    put = Put(key=key, fields=fields, partial=False)
+    made = await body(config, create(fields) if key == FIRST else put)
+    config.append(key.encode(), json.dumps({**made, "updatedAt": "yesterday"}).encode())
+    config.now += 1000
+    written = await body(config, put)
+    assert written == {**made, "updatedAt": format_time(config.now)}
+    config.now += 1000
+    assert (await body(config, put), len(config.records)) == (written, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,29 @@
 import json
+from typing import Any
 
 import pytest
 
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, fold
-from tests.scoring_kit import Fold, event, profile_record, published_record, rule_record, rulebook, with_records
+from tests.scoring_kit import (
+    WRITTEN,
+    Fold,
+    event,
+    profile_record,
+    published_record,
+    rule_record,
+    rulebook,
+    with_records,
+)  # fmt: skip
 
 OPEN = {"eventType": "email_open", "points": 1}
+HALF = {"halfLifeDays": 14}
+QUIET: dict[str, Any] = {"id": 9, "points": -5, "inactivity": {"days": 30}}
+FROZEN = published_record(1, "fit", QUIET)
+
+
+def untimed(record: ConfigRecord) -> ConfigRecord:
+    """A record whose own `updatedAt`, not those of rules in it, is no time."""
+    return record._replace(value=json.dumps({**json.loads(record.value or b""), "updatedAt": "yesterday"}).encode())
 
 
 def test_version_is_the_offset_of_the_newest_record_and_one() -> None:
@@ -61,6 +79,11 @@ def test_d9_an_org_without_rules_has_contacts_with_score_0() -> None:
         (ConfigRecord(b"profile:1:default", b"[]", 1), "Input should be an object"),
         (ConfigRecord(b"profile:2:default", profile_record(1, 5).value, 1), "the key and the body disagree"),
         (profile_record(1, 5, {"value": 5}), "thresholds must differ"),
+        (untimed(rule_record(1, **QUIET)), "updatedAt: a time is"),
+        (untimed(profile_record(1, decay=HALF)), "updatedAt: a time is"),
+        (untimed(published_record(1, "fit", decay=HALF)), "a time is"),
+        (untimed(published_record(1, "fit", QUIET)), "a time is"),
+        (FROZEN._replace(value=(FROZEN.value or b"").replace(WRITTEN.encode(), b"-")), "published.rules.0.updatedAt: "),
     ],
 )
 def test_what_cannot_be_read_leaves_the_earlier_body_in_force(record: ConfigRecord, reason: str) -> None:
@@ -70,6 +93,13 @@ def test_what_cannot_be_read_leaves_the_earlier_body_in_force(record: ConfigReco
     assert (folded.ignored[0].key, folded.ignored[0].offset) == (record.key, 1)
     assert folded.rulebook.version == 2
     assert folded.rulebook.rule_name("1", 1) == "Rule 1"
+
+
+def test_a_record_whose_updated_at_is_no_time_counts_where_no_clock_acts() -> None:
+    records = [rule_record(0, id=1, **OPEN), profile_record(1, 5), published_record(2, "fit", {"id": 2, **OPEN})]
+    folded = fold(EMPTY_RULEBOOK, map(untimed, records))
+    assert folded.ignored == ()
+    assert (list(folded.rulebook.org("1").rules), list(folded.rulebook.org("1").published)) == ([1, 2], ["fit"])
 
 
 def test_thresholds_go_with_their_profile() -> None:

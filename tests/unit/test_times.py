@@ -1,6 +1,6 @@
 import pytest
 
-from schemas.times import MAX_TIME, format_time, parse_time, time_of
+from schemas.times import MAX_TIME, format_time, is_time, parse_time, time_of
 
 T = 1_772_375_400_000  # 2026-03-01T14:30:00Z
 
@@ -25,6 +25,7 @@ T = 1_772_375_400_000  # 2026-03-01T14:30:00Z
 )
 def test_time_is_read(text: str, at: int) -> None:
     assert parse_time(text) == at
+    assert is_time(text)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_time_is_read(text: str, at: int) -> None:
 def test_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_time(text)
+    assert not is_time(text)
 
 
 def test_time_is_written_in_utc_with_milliseconds() -> None:
