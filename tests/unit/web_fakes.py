@@ -25,6 +25,7 @@ from stream_app.reading.live import Live
 from stream_app.reading.output_feed import Opened, Passage, Start, Tail
 from stream_app.reading.owners import Members, Owners
 from stream_app.reading.recent_awards import RecentAwards
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook
 from stream_app.settings import declared_topics, load_settings
 from stream_app.web import accounting, commands, contacts, editing, events, imports, keys, probes, scores, stream
 from stream_app.web.authentication import Keys
@@ -280,6 +281,7 @@ class World:
     rulebooks: FakeRulebooks = field(default_factory=FakeRulebooks)
     peers: Peers = field(default_factory=Peers)
     rules: dict[str, dict[int, Rule]] = field(default_factory=dict)
+    book: Rulebook = EMPTY_RULEBOOK
 
     def __post_init__(self) -> None:
         self.sender = EngineSender(self.partitions, self.recent)
@@ -302,7 +304,9 @@ class World:
                 ),
                 accounting.INGEST: self.ingest,
                 accounting.ROLES: accounting.Roles.of(declared_topics(settings)),
-                scores.CONTACTS: ContactQueries(self.partitions, self.recent),
+                scores.CONTACTS: ContactQueries(
+                    self.partitions, self.recent, profiles=lambda org: self.book.org(org).profiles
+                ),
                 stream.LIVE: self.live,
                 OWNERS: owners,
                 PEERS: self.peers,
