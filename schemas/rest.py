@@ -95,7 +95,7 @@ class LedgerSum(RestBody):
 
 
 class Contact(RestBody):
-    """Everything known of one contact but its log."""
+    """Everything known of one contact but its log; scores that decay are as last told."""
 
     contact_id: int | str
     email: str | None
@@ -109,7 +109,7 @@ class Contact(RestBody):
 
 
 class ListedContact(RestBody):
-    """A contact in a list; ``changed_at`` is when this score was last committed to."""
+    """A contact in a list; ``changed_at`` is when this score was last committed to; one that decays is as last told."""
 
     contact_id: int | str
     email: str | None
@@ -127,7 +127,7 @@ class LookupBody(RestBody):
 
 
 class FoundScore(RestBody):
-    """The score of one contact that was asked for."""
+    """The score of one contact that was asked for; one that decays is as last told."""
 
     contact_id: int | str
     email: str | None

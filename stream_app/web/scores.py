@@ -73,7 +73,7 @@ def _row(row: LogRow) -> dict[str, Any]:
 ROUTES: Final = (
     Route(
         method="GET", path="/contacts/{id}/score", handler=get_score, scope="read", owner="contact",
-        statuses=(200, 404, 503), summary="One contact's score with its newest awards",
+        statuses=(200, 404, 503), summary="One contact's score (one that decays: at asOf) with its newest awards",
         query=(
             Parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ROWS, "default": ROWS}),
             Parameter(
