@@ -95,7 +95,10 @@ class LedgerSum(RestBody):
 
 
 class Contact(RestBody):
-    """Everything known of one contact but its log; scores that decay are as last told."""
+    """Everything known of one contact but its log; scores that decay are as last told.
+
+    ``created_at`` is the partition's clock at its first input, or that input's own time where the clock was behind.
+    """
 
     contact_id: int | str
     email: str | None

@@ -107,7 +107,8 @@ class Alarm(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """When the clock is to look at a contact (S37, decision 0014).
 
     ``due`` lies at or before the contact's earliest due time, None when it has none; ``version`` is that of the clock
-    rules it was found with; due times up to ``acted`` have had their effect in the present silence. Milliseconds.
+    rules it was found with; due times of silence up to ``acted`` are over: they have had their effect, or the clock was
+    there before the contact was known. Milliseconds.
     """
 
     due: int | None = None
@@ -118,7 +119,8 @@ class Alarm(msgspec.Struct, array_like=True, gc=False, frozen=True):
 class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """What nearly every input touches.
 
-    ``born_at`` and ``last_at`` are milliseconds: the clock at the first accepted input, and the newest event time.
+    ``born_at`` and ``last_at`` are milliseconds: the clock at the first accepted input, or that input's own time where
+    that is later (decision 0014), and the newest event time.
     ``log_id`` is the last award's. ``fires`` maps rule id to fire count. ``recent`` holds the newest event-id hashes
     that are not in a full segment yet (0-15), oldest first; ``segments`` the number of full segments ever written.
     ``has`` is a bit set of the sections that exist beside this one, and of a visit being open (HAS_OPEN, decision

@@ -1,7 +1,8 @@
 """When the clock is to look at a contact: its alarm (S37, S38).
 
 Laws: a contact's alarm lies at or before its earliest due time, so an input that only moves that later changes no
-alarm: it is looked at when it rings.  Source: decisions 0014, 0015.
+alarm: it is looked at when it rings; what silence pays a contact for never lies before what it has paid for, nor before
+the clock at which it became known.  Source: decisions 0014, 0015.
 """
 
 import msgspec
@@ -23,19 +24,19 @@ def armed(before: Contact | None, after: Contact, org: OrgRules, clock: int) -> 
     """Return a contact with an alarm that is not too late after an input; one that is too early stays."""
     alarm, start = after.core.alarm, silent_since(after.core)
     if before is None or alarm is None:
-        due = sooner(earliest(org, start, 0), min(moves(org, after.core.profiles).values(), default=None))
-        return with_alarm(after, Alarm(due, org.clock.version))
-    due, acted = alarm.due, alarm.acted
-    if start != silent_since(before.core):
-        acted = 0
-        if due is None or due > start + org.clock.shortest_ms:
-            silent = earliest(org, start, 0)
-            due = silent if silent is None and not org.clock.decays else sooner(due, silent)
+        # INVARIANT: due_times_of_a_contact_never_go_back
+        acted = clock if before is None else 0
+        due = sooner(earliest(org, start, acted), min(moves(org, after.core.profiles).values(), default=None))
+        return with_alarm(after, Alarm(due, org.clock.version, acted))
+    due = alarm.due
+    if start != silent_since(before.core) and (due is None or due > start + org.clock.shortest_ms):
+        silent = earliest(org, start, alarm.acted)
+        due = silent if silent is None and not org.clock.decays else sooner(due, silent)
     if org.clock.decays:
         due = _before_moves(due, before.core, after.core, org, clock)
-    if (due, acted) == (alarm.due, alarm.acted):
+    if due == alarm.due:
         return after
-    return with_alarm(after, Alarm(due, alarm.version, acted))
+    return with_alarm(after, Alarm(due, alarm.version, alarm.acted))
 
 
 def _before_moves(due: int | None, before: Core, after: Core, org: OrgRules, clock: int) -> int | None:

@@ -54,7 +54,7 @@ def decide_command(contact: Contact | None, command: Command, rulebook: Rulebook
     elif profile.operands is not None:
         decision = _refuse(f"the score {command.profile_id} is made of others: pay one of these")
     else:
-        decision = _obey(contact or new_contact(clock), command, org, occasion, clock)
+        decision = _obey(contact or new_contact(clock, command.at), command, org, occasion, clock)
     if decision.contact is None:
         return msgspec.structs.replace(decision, contact=contact)
     remembered = with_commands(decision.contact, remember_command(decision.contact.commands, digest))

@@ -46,9 +46,12 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     visits: Visits = NO_VISITS
 
 
-def new_contact(clock: int) -> Contact:
-    """Return a contact at its first input: score 0, born now (S3)."""
-    return Contact(Core(SCHEMA_VERSION, clock, 0, 0, {}, {}))
+def new_contact(clock: int, at: int) -> Contact:
+    """Return a contact at its first input, which came about ``at``: score 0 (S3), born then or now.
+
+    The clock may be behind what it has not read (S60), at a first start by all of history (decision 0014).
+    """
+    return Contact(Core(SCHEMA_VERSION, max(clock, at), 0, 0, {}, {}))
 
 
 def with_facts(contact: Contact, facts: Facts) -> Contact:

@@ -72,11 +72,12 @@ def decide(
     """
     match given:
         case EngagementEvent():
-            return _event(contact or new_contact(clock), given, rulebook, clock, origin, window, longest_dwell)
+            known = contact or new_contact(clock, given.occurred_at)
+            return _event(known, given, rulebook, clock, origin, window, longest_dwell)
         case Command():
             return decide_command(contact, given, rulebook, clock, origin)
         case ContactAttributes():
-            return _attributes(contact or new_contact(clock), given, rulebook, clock, origin)
+            return _attributes(contact or new_contact(clock, given.updated_at), given, rulebook, clock, origin)
         case Erase():
             return Decision("no_effect", None) if contact is None else Decision("applied", None, (Erased(),))
         case _:

@@ -53,7 +53,7 @@ def decide_on_time(
         core = after.core  # silent_since, written out: every event comes by here
         still = not rules.decays or (contact is not None and core.profiles is contact.core.profiles)
         silent = core.last_at - core.idle_ms or core.born_at
-        if still and not alarm.acted and alarm.due <= silent + rules.shortest_ms:
+        if still and alarm.due <= silent + rules.shortest_ms:
             return decision
         return msgspec.structs.replace(decision, contact=armed(contact, after, rulebook.org(given.org_id), clock))
     return _decide_after(contact, given, rulebook, clock, origin, window, longest_dwell)

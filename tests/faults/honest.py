@@ -245,7 +245,7 @@ def sections_of(contact: Contact) -> Sections:
     silent, newest = contact["silent"], contact["newest"]
     alarm = None if silent.knows is None else Alarm(silent.look, silent.knows, silent.acted)
     core = Core(
-        1, silent.first_input, newest, contact["logId"], profiles, contact["fires"], recent, full, has, once,
+        1, silent.born, newest, contact["logId"], profiles, contact["fires"], recent, full, has, once,
         newest - (silent.interaction or 0), alarm,
     )  # fmt: skip
     made[b"c"] = msgspec.msgpack.encode(core)

@@ -72,7 +72,7 @@ class Reference:
         outcome = self._accept(record, fact, version, now)
         after = self.contacts.get(key)
         if after is not None:
-            after["silent"].after_input(clock, start)
+            after["silent"].after_input(clock, start, now)
         return outcome
 
     def _accept(self, record: Record, fact: Body, version: int, clock: int) -> str:
@@ -80,7 +80,7 @@ class Reference:
         contact = self.contacts.get(key)
         if fact["is"] == "erase":
             return self._erase(key)
-        contact = contact or new_contact(clock)
+        contact = contact or new_contact(max(clock, fact["at"]))
         is_command = fact["is"] == "command"
         window, name, size = ("commands", "commandId", WINDOW) if is_command else ("events", "eventId", self.window)
         known_as = None if fact.get(name) is None else self.known_as(fact[name])

@@ -18,13 +18,14 @@ Rule = dict[str, Any]
 
 @dataclass
 class Silent:
-    """What counts of one contact: its first input, its newest interaction, and how far its due times are behind it.
+    """What counts of one contact: its birth, its newest interaction, and how far its due times are behind it.
 
-    Due times of the present silence up to ``acted`` had their effect, paid or not.  ``look`` is when the clock is to
-    look at the contact, ``knows`` the version of the clock rules that this was found with (None: never any).
+    Due times up to ``acted`` are over: they had their effect, paid or not, or were passed before the contact was known.
+    ``look`` is when the clock is to look at the contact, ``knows`` the version of the clock rules that this was found
+    with (None: never any).
     """
 
-    first_input: int
+    born: int
     interaction: int | None = None
     acted: int = 0
     look: int | None = None
@@ -32,7 +33,7 @@ class Silent:
 
     @property
     def start(self) -> int:
-        return self.first_input if self.interaction is None else self.interaction
+        return self.born if self.interaction is None else self.interaction
 
     @property
     def alarm(self) -> list[int | None] | None:
@@ -44,8 +45,6 @@ class Silent:
         One of the instant 0 begins none: to a silence that is no time (decision 0014).
         """
         if kind not in NO_INTERACTION and at > (self.interaction or 0):
-            if at != self.start:
-                self.acted = 0
             self.interaction = at
 
     def overdue(self, clock: ClockRules, now: int) -> bool:
@@ -68,10 +67,15 @@ class Silent:
         self.look, self.knows = self.next_due(clock), clock.version
         return due or 0, acting
 
-    def after_input(self, clock: ClockRules, start_before: int | None) -> None:
-        """See that the contact is not looked at too late: a look that has become too early stays (decision 0014)."""
+    def after_input(self, clock: ClockRules, start_before: int | None, now: int) -> None:
+        """See that the contact is not looked at too late: a look that has become too early stays (decision 0014).
+
+        What was due by the time at which a contact becomes known is over.
+        """
         if clock.version == 0 or start_before == self.start:
             return
+        if start_before is None:
+            self.acted = now
         first = self.next_due(clock)
         if start_before is None or self.look is None:
             self.look, self.knows = first, clock.version

@@ -14,12 +14,12 @@ Contact = dict[str, Any]
 Body = dict[str, Any]
 
 
-def new_contact(clock: int) -> Contact:
-    """A contact whose first input comes at this instant of the clock."""
+def new_contact(born: int) -> Contact:
+    """A contact that is born at this instant."""
     return {
         "profiles": {}, "fires": {}, "logId": 0, "tags": [], "attributes": {}, "email": None,
         "events": [], "commands": [], "once": {}, "pages": new_memory(), "newest": 0, "visits": shown(new_memory()),
-        "silent": Silent(clock),
+        "silent": Silent(born),
     }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def part(contact: Contact | None, name: str) -> str | None:
     silent: Silent = contact["silent"]
     fields = {
         "core": {"profiles": contact["profiles"], "logId": contact["logId"], "fires": contact["fires"]},
-        "times": {"born": silent.first_input, "newest": contact["newest"], "silentSince": silent.start,
+        "times": {"born": silent.born, "newest": contact["newest"], "silentSince": silent.start,
                   "alarm": silent.alarm},
         "facts": {"tags": contact["tags"], "attributes": contact["attributes"], "email": contact["email"]},
         "once": contact["once"],

@@ -1,7 +1,9 @@
-"""Silence in the engine against the reference: random rules, streams out of order, jumping clocks, any batches."""
+"""Silence in the engine against the reference: random rules, streams out of order, any batches, clocks that jump or are
+held by what is unread, contacts that are erased and told of again."""
 
 import json
 from collections import defaultdict
+from itertools import takewhile
 from random import Random
 from typing import Any, NamedTuple
 
@@ -32,6 +34,7 @@ class Fact(NamedTuple):
     kind: str
     at: int
     timestamp: int
+    ceiling: int | None
 
 
 def a_silence(r: Random, rule_id: int) -> dict[str, Any]:
@@ -51,23 +54,31 @@ def rules_of(r: Random) -> list[dict[str, Any]]:
     return [*events, *(a_silence(r, 10 + n) for n in range(r.randint(1, 4)))]
 
 
-def a_fact(r: Random, now: int) -> Fact:
+def a_fact(r: Random, now: int, ceiling: int | None) -> Fact:
     key = r.choice([b"1:a", b"1:b", b"1:c"])
     chance = r.random()
-    if chance < 0.05:
-        return Fact(CONTACTS, key, "erase", 0, time_at(now))
-    if chance < 0.2:
-        return Fact(COMMANDS, key, "adjust", time_at(now), time_at(now))
+    if chance < 0.1:
+        return Fact(CONTACTS, key, "erase", 0, time_at(now), ceiling)
+    if chance < 0.25:
+        topic, kind = r.choice([(COMMANDS, "adjust"), (CONTACTS, "attributes")])
+        said = r.choice([now, now, now - 20, now + 20, 0])
+        return Fact(topic, key, kind, time_at(said), time_at(now), ceiling)
     late = r.choice([0, 0, 0, 1, 5, 20])
-    return Fact(ENGAGEMENT, key, r.choice(KINDS), max(0, time_at(now - late)), time_at(now))
+    return Fact(ENGAGEMENT, key, r.choice(KINDS), max(0, time_at(now - late)), time_at(now), ceiling)
 
 
 def facts_of(r: Random, count: int) -> list[Fact]:
-    """Facts in the order of arrival; their records' times jump, and now and then go back."""
+    """Facts in the order of arrival; their records' times jump, and now and then go back.
+
+    At first, and again and again, the clock is held: at 0 by sources of which nothing is read, later where they are.
+    """
     now, facts = 0, list[Fact]()
+    ceiling = r.choice([None, 0, 0])
     for _ in range(count):
         now = max(0, now + r.choice([0, 0, 0, 1, 2, 5, 13, 14, 30, -3]))
-        facts.append(a_fact(r, min(now, HALF_DAYS)))
+        if r.random() < 0.15:
+            ceiling = r.choice([None, None, 0, time_at(min(now, HALF_DAYS) - r.choice([0, 1, 10, 40]))])
+        facts.append(a_fact(r, min(now, HALF_DAYS), ceiling))
     return facts
 
 
@@ -77,7 +88,9 @@ def record_of(offset: int, fact: Fact) -> FakeRecord:
         return FakeRecord(offset, None, fact.key, fact.timestamp)
     body: dict[str, Any] = {"type": fact.kind, "properties": {"tagName": "t"}, "occurredAt": format_time(fact.at)}
     if fact.topic == COMMANDS:
-        body = {"kind": "adjust", "commandId": str(offset), "points": 1}
+        body = {"kind": "adjust", "commandId": str(offset), "points": 1, "at": format_time(fact.at)}
+    if fact.topic == CONTACTS:
+        body = {"attributes": {}, "updatedAt": format_time(fact.at)}
     return FakeRecord(offset, json.dumps(ids | body).encode(), fact.key, fact.timestamp)
 
 
@@ -109,7 +122,8 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode) -> d
                     pay(key, f"clock-{due}-{rule['id']}-1-{key.decode()[2:]}/default", rule["points"])
 
     for fact in facts:
-        clock = max(clock, fact.timestamp if mode == "wall" else fact.at if fact.topic == ENGAGEMENT else 0)
+        seen = fact.timestamp if fact.ceiling is None else min(fact.timestamp, fact.ceiling)
+        clock = max(clock, seen if mode == "wall" else fact.at if fact.topic == ENGAGEMENT else 0)
         if fact.key in silents:
             go_on(fact.key, clock)
         if fact.kind == "erase":
@@ -120,14 +134,14 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode) -> d
                 told[fact.key].append(("erased", 0, 0))
             continue
         start = silents[fact.key].start if fact.key in silents else None
-        contact = silents.setdefault(fact.key, Silent(clock))
+        contact = silents.setdefault(fact.key, Silent(max(clock, fact.at)))
         if fact.topic == COMMANDS:
             pay(fact.key, "adjust", 1)
-        else:
+        elif fact.topic == ENGAGEMENT:
             contact.saw(fact.kind, fact.at)
             if fact.kind in POINTS:
                 pay(fact.key, fact.kind, POINTS[fact.kind])
-        contact.after_input(of_clock, start)
+        contact.after_input(of_clock, start, clock)
     for key in silents:
         go_on(key, END)
     return told
@@ -142,10 +156,11 @@ def played(
     start = 0
     while start < len(facts):
         end = start + r.randint(1, 12)
-        topic = facts[start].topic
-        end = next((n for n in range(start, min(end, len(facts))) if facts[n].topic != topic), min(end, len(facts)))
+        topic, ceiling = facts[start].topic, facts[start].ceiling
+        alike = (fact.topic == topic and fact.ceiling == ceiling for fact in facts[start:end])
+        end = start + len(list(takewhile(bool, alike)))
         records = [record_of(n, facts[n]) for n in range(start, end)]
-        out.append(engine.run(topic, *records, until=0, limit=r.randint(1, 3)))
+        out.append(engine.run(topic, *records, ceiling=ceiling, until=0, limit=r.randint(1, 3)))
         while r.random() < 0.3:
             out.append(engine.run(topic, kind="clock", until=0, limit=r.randint(1, 3)))
         start = end
@@ -169,4 +184,6 @@ def test_silence_pays_what_the_reference_says_however_batches_are_cut(mode: Cloc
     rules, facts = rules_of(r), facts_of(r, count)
     told, state = played(rules, facts, mode, r)
     assert told == wanted(rules, facts, mode)
+    by_clock = [what for changes in told.values() for what, _, _ in changes if what.startswith("clock-")]
+    assert len(set(by_clock)) == len(by_clock)  # ids are unique for ever (contract)
     assert played(rules, facts, mode, r) == (told, state)

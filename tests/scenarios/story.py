@@ -29,7 +29,7 @@ ORDERS: Final[Mapping[str, str | None]] = {
 }
 INPUTS: Final = frozenset({"event", "attributes", "erase", *ORDERS})
 EDITS: Final = frozenset({"publish", "draft", "unpublish", "edit", "delete"})
-DETAILS: Final = frozenset({"with", "site", "id", "at", "times", "numbered", "of", "fire_triggers"})
+DETAILS: Final = frozenset({"with", "site", "id", "at", "times", "numbered", "of", "fire_triggers", "held"})
 SHEET_WORDS: Final = frozenset(
     {"name", "example", "rule_set", "rules", "thresholds", "profiles", "in_any_order", "steps"}
 )
@@ -74,7 +74,8 @@ class Story:
         elif EDITS & step.keys():
             self._fold.sweep(with_records(self._fold.book, *self._author.change(step)))
         elif INPUTS & step.keys():
-            self._fold.clock = max(self._fold.clock, self._at(step))
+            reach = min(self._at(step), parse_time(step["held"])) if "held" in step else self._at(step)
+            self._fold.clock = max(self._fold.clock, reach)
             for again in range(step.get("times", 1)):
                 self._fold.put(self._input(step, again))
             if "erase" in step:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from schemas.state import ONCE_VALUES, Core, Facts
+from schemas.times import parse_time
 from stream_app.delivery.handler import Batch, Effects, Handler
 from stream_app.processing.handler import ScoringCounters, ScoringHandler
 from stream_app.processing.placement import partition_of
@@ -237,7 +238,7 @@ def test_s60_in_records_mode_the_clock_is_the_newest_event_time() -> None:
     engine.run(
         ENGAGEMENT, opened(0), FakeRecord(1, b"", timestamp=T0 + 9), opened(2, occurredAt="2025-01-01T00:00:00Z")
     )
-    assert (engine.clock, core(engine.state).born_at) == (T0, 0)
+    assert (engine.clock, core(engine.state).born_at) == (T0, parse_time("2030-01-01T00:00:00Z"))
 
 
 def test_s12_capped_rules_are_counted() -> None:

@@ -66,7 +66,7 @@ def test_value_that_cannot_be_decoded_is_shown_as_bytes(key: bytes) -> None:
 def test_facts_with_integers_of_any_size_are_shown() -> None:
     changes: dict[bytes, bytes | None] = {}
     facts = Facts(SCHEMA_VERSION, None, (), {"n": 2**100}, 0)
-    store(b"1:2", None, with_facts(new_contact(1), facts), changes)
+    store(b"1:2", None, with_facts(new_contact(1, 1), facts), changes)
     shown = shown_state(b"1:2\x00f", changes[b"1:2\x00f"])
     assert json.loads(json.dumps(shown))["attributes"] == {"n": 2**100}
 

@@ -84,11 +84,11 @@ def test_s16_negative_and_zero_points_are_paid_and_logged() -> None:
 
 
 def test_s3_a_contact_exists_from_its_first_input_with_score_0() -> None:
-    fold_ = Fold(rulebook(), clock=77)
+    fold_ = Fold(rulebook(), clock=T0 + 77)
     decision = fold_.put(event("page_visit", "e", at=T0 - 5))
     assert decision.outcome == "no_effect"
     assert decision.contact is not None
-    assert (decision.contact.core.born_at, decision.contact.core.last_at, fold_.score) == (77, T0 - 5, 0)
+    assert (decision.contact.core.born_at, decision.contact.core.last_at, fold_.score) == (T0 + 77, T0 - 5, 0)
 
 
 def test_last_at_is_the_newest_event_time() -> None:
