@@ -18,7 +18,8 @@ from bench.meter import read_log
 from bench.place import SOURCE, Place
 from schemas.journal import PARTITION_RECORD_KEY
 from stream_app.delivery import Batch, Effects, Job, MemoryStore
-from stream_app.delivery.aiokafka_seams import Take, build_batch
+from stream_app.delivery.aiokafka_fetch import Take
+from stream_app.delivery.aiokafka_send import build_batch
 from stream_app.delivery.batches import NO_HEADERS
 from stream_app.delivery.reader import SourceReader
 from stream_app.delivery.stores import Checkpoint

@@ -6,7 +6,7 @@ Laws: a live worker, a repair and a replay use the same ones.  Reads settings; s
 from functools import partial
 
 from stream_app.delivery import Handler, Job, Probe, Store
-from stream_app.delivery.aiokafka_seams import TopicPartition
+from stream_app.delivery.aiokafka_fetch import TopicPartition
 from stream_app.delivery.rekey import RekeyJob
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import MemoryStore

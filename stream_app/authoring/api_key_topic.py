@@ -25,7 +25,7 @@ from aiokafka.errors import (  # pyright: ignore[reportMissingTypeStubs] untyped
 
 from stream_app.authoring.api_keys import ApiKey, KeyRing
 from stream_app.authoring.config_topic import Received, config_consumer
-from stream_app.delivery.aiokafka_seams import cut_off, stop_consumer
+from stream_app.delivery.aiokafka_clients import cut_off, stop_consumer
 from stream_app.delivery.tasks import ended
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 

@@ -20,7 +20,7 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
 from schemas.config_headers import Headers
 from stream_app.authoring.changes import Change
 from stream_app.authoring.config_log import ConfigLog
-from stream_app.delivery.aiokafka_seams import cut_off, stop_consumer
+from stream_app.delivery.aiokafka_clients import cut_off, stop_consumer
 from stream_app.scoring.rulebook import ConfigRecord
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs
 
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
-from stream_app.delivery.aiokafka_seams import stop_consumer
+from stream_app.delivery.aiokafka_clients import stop_consumer
 from stream_app.delivery.tasks import ended
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
 from stream_app.settings import Settings

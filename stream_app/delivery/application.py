@@ -12,7 +12,7 @@ import faust
 from faust.types import StreamT
 from faust.types.auth import AuthProtocol, SASLMechanism
 
-from stream_app.delivery.aiokafka_seams import tune
+from stream_app.delivery.aiokafka_send import tune
 from stream_app.delivery.faust_seams import MembershipConsumer, SeamedApp
 from stream_app.delivery.job import Job
 from stream_app.delivery.partitions import Partitions

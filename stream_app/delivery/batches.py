@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas.journal import BatchJournal, InputRange, PartitionRecord, Sweep
 from stream_app.delivery import clock, steps
-from stream_app.delivery.aiokafka_seams import Take
+from stream_app.delivery.aiokafka_fetch import Take
 from stream_app.delivery.errors import ChainBroken, HandlerFailed
 from stream_app.delivery.handler import Batch, BatchKind, Effects, Output, Work
 from stream_app.delivery.job import Job

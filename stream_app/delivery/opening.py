@@ -16,13 +16,8 @@ from typing import Any
 import msgspec
 
 from schemas.journal import JOURNAL_SCHEMA_VERSION, PARTITION_RECORD_KEY, PartitionRecord, SourceCounters
-from stream_app.delivery.aiokafka_seams import (
-    TopicPartition,
-    partition_counts,
-    restore_consumer,
-    started,
-    stop_consumer,
-)
+from stream_app.delivery.aiokafka_clients import partition_counts, restore_consumer, started, stop_consumer
+from stream_app.delivery.aiokafka_fetch import TopicPartition
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.job import Job
 from stream_app.delivery.stores import Checkpoint, MemoryStore, Store

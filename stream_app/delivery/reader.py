@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from stream_app.delivery.aiokafka_seams import (
+from stream_app.delivery.aiokafka_clients import stop_consumer
+from stream_app.delivery.aiokafka_fetch import (
     Take,
     TopicPartition,
     fetch_beside,
@@ -18,7 +19,6 @@ from stream_app.delivery.aiokafka_seams import (
     fetch_waiter,
     last_fetch,
     start_reader,
-    stop_consumer,
     take_buffered,
 )
 

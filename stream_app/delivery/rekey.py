@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from schemas.ingest import IngestProgress
-from stream_app.delivery.aiokafka_seams import TopicPartition
+from stream_app.delivery.aiokafka_fetch import TopicPartition
 from stream_app.delivery.handler import Output, Record
 from stream_app.delivery.probe import Probe
 

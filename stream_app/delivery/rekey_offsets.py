@@ -13,13 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from schemas.ingest import IngestProgress
-from stream_app.delivery.aiokafka_seams import (
-    TopicPartition,
-    partition_counts,
-    restore_consumer,
-    started,
-    stop_consumer,
-)
+from stream_app.delivery.aiokafka_clients import partition_counts, restore_consumer, started, stop_consumer
+from stream_app.delivery.aiokafka_fetch import TopicPartition
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.rekey import RekeyJob
 from stream_app.delivery.witness import attested_offsets

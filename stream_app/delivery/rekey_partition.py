@@ -16,7 +16,8 @@ import msgspec
 from aiokafka.errors import CorruptRecordException  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.ingest import IngestProgress
-from stream_app.delivery.aiokafka_seams import Take, TopicPartition, cut_off, transactional_producer
+from stream_app.delivery.aiokafka_clients import cut_off, transactional_producer
+from stream_app.delivery.aiokafka_fetch import Take, TopicPartition
 from stream_app.delivery.errors import ChainBroken, HandlerFailed, PartitionStopped, fenced
 from stream_app.delivery.handler import Output
 from stream_app.delivery.opening import now_ms

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
-from stream_app.delivery.aiokafka_seams import cut_off, idempotent_producer
+from stream_app.delivery.aiokafka_clients import cut_off, idempotent_producer
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stream_app.delivery.aiokafka_seams import TopicPartition, build_batch, cut_off, send_ready, transactional_producer
+from stream_app.delivery.aiokafka_clients import cut_off, transactional_producer
+from stream_app.delivery.aiokafka_fetch import TopicPartition
+from stream_app.delivery.aiokafka_send import build_batch, send_ready
 from stream_app.delivery.handler import Output
 from stream_app.delivery.job import Job
 from stream_app.delivery.opening import now_ms

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
-from stream_app.delivery.aiokafka_seams import TopicPartition
+from stream_app.delivery.aiokafka_fetch import TopicPartition
 from stream_app.delivery.stable_offsets import Committed, stable_offsets
 
 TRIES: Final = 20

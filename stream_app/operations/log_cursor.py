@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream_app.delivery.aiokafka_seams import stop_consumer
+from stream_app.delivery.aiokafka_clients import stop_consumer
 
 OPEN_TRANSACTION_SECONDS: Final = 45.0  # a dead worker's transaction ends after 30 s
 LOOK_SECONDS: Final = 0.05

@@ -16,7 +16,7 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
     TopicPartition,
 )
 
-from stream_app.delivery.aiokafka_seams import stop_consumer
+from stream_app.delivery.aiokafka_clients import stop_consumer
 from stream_app.reading.positions import Positions
 
 POLL_RECORDS: Final = 2000

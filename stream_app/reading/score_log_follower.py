@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
-from stream_app.delivery.aiokafka_seams import (
+from stream_app.delivery.aiokafka_clients import stop_consumer
+from stream_app.delivery.aiokafka_fetch import (
     Take,
     TopicPartition,
     fetch_more,
     fetch_waiter,
     last_fetch,
     start_reader,
-    stop_consumer,
     take_buffered,
 )
 from stream_app.delivery.errors import ChainBroken

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream_app.delivery import partition as partition_module
-from stream_app.delivery.aiokafka_seams import Take
+from stream_app.delivery.aiokafka_fetch import Take
 from stream_app.delivery.reader import SourceReader
 from tests.conftest import Broker
 from tests.connected import counter_fleet as fleet_of

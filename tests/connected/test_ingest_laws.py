@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from schemas.ingest import IngestProgress
-from stream_app.delivery.aiokafka_seams import Take, restore_consumer
+from stream_app.delivery.aiokafka_clients import restore_consumer
+from stream_app.delivery.aiokafka_fetch import Take
 from stream_app.delivery.handler import Record
 from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import SourceReader
