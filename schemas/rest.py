@@ -221,6 +221,15 @@ class NewKeyAnswer(KeyAnswer):
     key: str
 
 
+class Holder(RestBody):
+    """Whose key a request carries; the root key has no id, and no org of its own."""
+
+    key_id: str | None
+    org_id: int | str | None
+    scope: Literal["read", "write", "admin", "root"]
+    sites: list[int | str] | None
+
+
 class RuleFireCount(RestBody):
     """How often a rule has fired over all contacts, and how many contacts have it in their counts."""
 

@@ -27,6 +27,7 @@ from stream_app.web import (
     rules,
     scores,
     stream,
+    whoami,
 )  # fmt: skip
 from stream_app.web import keys as api_keys
 from stream_app.web.authentication import IN_FORCE, MAX_BODY_BYTES, Guard, Keys
@@ -50,6 +51,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *rules.ROUTES,
     *scores.ROUTES,
     *stream.ROUTES,
+    *whoami.ROUTES,
 )
 
 

@@ -53,6 +53,7 @@ POST   /scoring/profiles/{id}/discard           403  403   200   403   404   403
 POST   /scoring/profiles/{id}/rollback          403  403   200   403   404   403     200
 GET    /scoring/profiles/{id}/versions          200  200   200   200   404   403     200
 GET    /scoring/fires                           200  200   200   200   200   403     200
+GET    /whoami                                  200  200   200   200   200   403     200
 GET    /stream                                  200  200   200   200   200   403     200
 GET    /accounting                              200  200   200   200   200   200     200
 GET    /metrics                                 200  200   200   200   200   200     200

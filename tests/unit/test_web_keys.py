@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.rest import Holder
 from tests.unit.web_client import Client, serving
 from tests.unit.web_fakes import DEMO, ROOT, World, api_key, bearer
 
@@ -103,3 +104,19 @@ async def test_an_id_that_is_none_is_unknown() -> None:
     async with serving(World()) as client:
         for name in ("a_b", "%0A", "x" * 65):
             assert (await client.delete(f"/v1/keys/{name}", headers=bearer(ROOT))).status == 404
+
+
+async def test_a_key_may_ask_what_it_is() -> None:
+    async with serving(World()) as client:
+
+        async def said(key: str, query: str = "") -> Any:
+            return (await (await client.get(f"/v1/whoami{query}", headers=bearer(key))).json())["data"]
+
+        _, body = await make(client, orgId=1, scope="write", sites=["eu", 7])
+        new = body["data"]
+        told = {"keyId": new["id"], "orgId": 1, "scope": "write", "sites": [7, "eu"]}
+        assert await said(new["key"]) == Holder.model_validate(told).model_dump(by_alias=True) == told
+        assert await said(DEMO) == {"keyId": "demo", "orgId": 1, "scope": "read", "sites": None}
+        root = {"keyId": None, "orgId": None, "scope": "root", "sites": None}
+        assert await said(ROOT) == await said(ROOT, "?orgId=1") == root
+        assert (await client.get("/api/v1/whoami")).status == 401
