@@ -29,10 +29,11 @@ class EngineSender:
         self.held: list[tuple[SourceRecord, int]] | None = None
         self.sent: list[SourceRecord] = []
         self.others_first = False  # another client sends each record too, just before
+        self.rulebooks = OneRulebook(book)
         self.handler = ScoringHandler(
             partitions=partitions.partition_count, engagement=[ENGAGEMENT], rekeyed="leadstream.rekeyed",
             contacts=CONTACTS, commands=COMMANDS, score_changed=SCORES, threshold_crossed=CROSSINGS,
-            dead_letters=DEAD, rulebooks=OneRulebook(book),
+            dead_letters=DEAD, rulebooks=self.rulebooks,
         )  # fmt: skip
         self.counters = self.handler.counters
         self.offsets: dict[tuple[str, int], int] = {}

@@ -3,8 +3,9 @@
 // known is sent again under the same key, so it acts once.
 
 import { Once } from "./api.js";
-import { $, Turns, el, link, ruleHash, say, show } from "./dom.js";
+import { $, Turns, contactHash, contactsHash, el, link, ruleHash, say, show } from "./dom.js";
 import { place } from "./problems.js";
+import { DEFAULT, ProfileChoice } from "./profile_choice.js";
 import { again, chip, count, many, signed, when, why } from "./words.js";
 
 const PAGE = 20;
@@ -16,12 +17,18 @@ export class ContactView {
   turns = new Turns();
   once = new Once();
   contact = "";
-  profile = "default";
+  profile = DEFAULT;
   rows = [];
+  score = null;
   waiting = 0;
 
   constructor(app) {
     this.app = app;
+    this.choice = new ProfileChoice(app, "contact-profile", (profile) => {
+      this.close();
+      this.open(this.contact, profile);
+      return contactHash(this.contact, profile);
+    });
     $("contact-refresh").addEventListener("click", () => this.load());
     $("contact-older").addEventListener("click", () => this.load(this.rows.at(-1)?.id));
     $("adjust").addEventListener("submit", (event) => {
@@ -30,8 +37,9 @@ export class ContactView {
     });
   }
 
-  open(contact, profile = "default") {
-    Object.assign(this, { contact, profile, rows: [] });
+  open(contact, profile = DEFAULT) {
+    Object.assign(this, { contact, profile, rows: [], score: null });
+    $("contact-list").href = contactsHash(profile);
     $("contact-title").textContent = `Contact ${contact}`;
     $("contact-log").replaceChildren();
     for (const id of ["contact-score", "contact-email", "contact-earlier"]) $(id).textContent = "";
@@ -40,6 +48,7 @@ export class ContactView {
     this.once.renew();
     place("adjust", FIELDS, []);
     say("adjust-done", "");
+    this.choice.show(profile).then(() => this.score && this.draw());
     this.load();
   }
 
@@ -81,18 +90,20 @@ export class ContactView {
     if (before) $("contact-log").children[this.rows.length - score.logs.length]?.focus();
   }
 
-  draw({ leadScore, email, earlier: { count: older, points }, complete, logs }) {
+  draw(score = this.score) {
+    this.score = score;
+    const { leadScore, email, earlier: { count: older, points }, complete, logs } = score;
     $("contact-score").textContent = leadScore === null ? "" : count.format(leadScore);
     $("contact-email").textContent = email ?? "";
     $("contact-log").replaceChildren(...this.rows.map(entry));
     const kept = older > 0 && logs?.length > 0;
     show("contact-older", kept);
-    $("contact-earlier").textContent = leadScore === null ? "" : remainder({ older, points, kept, complete, rows: this.rows.length });
+    $("contact-earlier").textContent = leadScore === null ? "" : remainder({ older, points, kept, complete, rows: this.rows.length, derived: this.choice.derived });
   }
 
   async adjust() {
     const { points, reason } = readAdjustment();
-    const body = { points, ...(reason && { reason }), ...(this.profile !== "default" && { profileId: this.profile }) };
+    const body = { points, ...(reason && { reason }), ...(this.profile !== DEFAULT && { profileId: this.profile }) };
     say("adjust-done", "");
     if (place("adjust", FIELDS, typeof points === "number" ? [] : [{ pointer: "/points", message: "Type a whole number." }])) return;
     const contact = this.contact;
@@ -118,7 +129,8 @@ function readAdjustment() {
 }
 
 // What lies before the rows that are shown.
-function remainder({ older, points, kept, complete, rows }) {
+function remainder({ older, points, kept, complete, rows, derived }) {
+  if (derived) return "This score is made of others: their logs have the awards.";
   if (!older) return rows ? "Every award is shown." : "No award yet.";
   const end = kept ? "" : complete ? " that are no longer listed one by one" : " that are being read";
   return `${signed(points)} points from ${many(older, "earlier award")}${end}.`;

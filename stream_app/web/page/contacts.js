@@ -1,6 +1,7 @@
 // The contacts that changed last, a page at a time, and the way to any contact by its id.
 
-import { $, Turns, contactHash, el, link, say, show } from "./dom.js";
+import { $, Turns, contactHash, contactsHash, el, link, say, show } from "./dom.js";
+import { DEFAULT, ProfileChoice } from "./profile_choice.js";
 import { clock, count, many, when, why } from "./words.js";
 
 const PAGE = 25;
@@ -10,9 +11,15 @@ export class ContactsView {
   turns = new Turns();
   cursor = null;
   since = 0;
+  profile = DEFAULT;
 
   constructor(app) {
     this.app = app;
+    this.choice = new ProfileChoice(app, "contacts-profile", (profile) => {
+      this.profile = this.choice.profile = profile;
+      this.load();
+      return contactsHash(profile);
+    });
     $("contacts-refresh").addEventListener("click", () => this.load());
     $("contacts-more").addEventListener("click", () => this.load(this.cursor));
     $("contacts-find").addEventListener("submit", (event) => {
@@ -22,13 +29,15 @@ export class ContactsView {
     $("contact-open").addEventListener("submit", (event) => {
       event.preventDefault();
       const id = $("contact-id").value.trim();
-      if (id) location.hash = contactHash(id);
+      if (id) location.hash = contactHash(id, this.profile);
     });
   }
 
-  open() {
+  open(profile = DEFAULT) {
+    this.profile = profile;
     $("contact-id").value = "";
     $("contacts").replaceChildren();
+    this.choice.show(profile);
     this.load();
   }
 
@@ -45,7 +54,7 @@ export class ContactsView {
     const current = this.turns.next();
     const minimum = $("contacts-from").value.trim();
     const since = this.app.changes;
-    const query = { sort: "-changed", limit: PAGE, ...(minimum && { minScore: minimum }), ...(cursor && { cursor }) };
+    const query = { sort: "-changed", limit: PAGE, profileId: this.profile, ...(minimum && { minScore: minimum }), ...(cursor && { cursor }) };
     const answer = await this.app.api.get("/contacts", query);
     if (!current()) return;
     say("contacts-why", answer.ok ? "" : why(answer));

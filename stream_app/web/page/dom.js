@@ -16,6 +16,8 @@ export function link(hash, text, className = "") {
   return made;
 }
 
+export const contactsHash = (profile = "default") =>
+  `#/contacts${profile === "default" ? "" : `?profile=${encodeURIComponent(profile)}`}`;
 export const contactHash = (contact, profile = "default") =>
   `#/contacts/${encodeURIComponent(contact)}${profile === "default" ? "" : `/${encodeURIComponent(profile)}`}`;
 export const ruleHash = (rule) => `#/rules/${encodeURIComponent(rule)}`;

@@ -13,8 +13,8 @@ import { RulesView } from "./rules.js";
 
 const STORED = "leadstream-key";
 
-// What views share: the session's api, what its key may do, how many changes the stream has told.
-const app = { api: null, access: UNKNOWN, changes: 0 };
+// What views share: the session's api, what its key may do, the org's profiles, how many changes the stream has told.
+const app = { api: null, access: UNKNOWN, profiles: [], changes: 0 };
 const live = new Live({
   refused: (text) => ask(text),
   changed: (contact) => {
@@ -59,7 +59,7 @@ function ask(problem = "") {
 
 function start(session) {
   const api = new Api(session, () => api === app.api && ask("This key is not valid."));
-  Object.assign(app, { api, changes: 0 });
+  Object.assign(app, { api, profiles: [], changes: 0 });
   allow(UNKNOWN);
   sessionStorage.setItem(STORED, JSON.stringify(session));
   signedIn(true);
@@ -83,10 +83,12 @@ function allow(access) {
 }
 
 function wanted() {
-  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?", 2);
+  const [name, ...rest] = path.split("/");
   if (name === "contacts" || name === "rules") {
     const given = rest.filter(Boolean).map(decoded);
-    return given.length ? [name.slice(0, -1), given, name] : [name, given, name];
+    if (given.length) return [name.slice(0, -1), given, name];
+    return [name, [new URLSearchParams(query).get("profile") || undefined], name];
   }
   return ["live", [], "live"];
 }
