@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from stream_app.authoring.lint import pointer
+from stream_app.web.content_encoding import body_of
 from stream_app.web.problems import FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -26,7 +27,7 @@ async def read_json(request: web.Request) -> Any:
     """Return the body as JSON; Problem 400, 413 or 415."""
     if request.content_type != "application/json":
         raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
-    received = await request.read()
+    received = await body_of(request)
     try:
         value = json.loads(received.decode(), parse_constant=_refuse)
         if _HALF_PAIR.search(received):

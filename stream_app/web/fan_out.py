@@ -15,6 +15,7 @@ from aiohttp import web
 from schemas.hop import PARTITIONS
 from stream_app.reading.owners import At, Here, Unknown, grouped
 from stream_app.web.answers import data
+from stream_app.web.content_encoding import body_of
 from stream_app.web.forwarding import OWNERS, PEERS, elsewhere, keys_differ, unknown, unreachable
 from stream_app.web.peers import Answered, NoAnswer, NotSent
 from stream_app.web.problems import Problem
@@ -75,7 +76,7 @@ async def _local(
 
 async def _remote(request: web.Request, kind: type[T], owner: At, partitions: list[int]) -> dict[int, T]:
     told = {PARTITIONS: ",".join(map(str, partitions))}
-    answer = await request.app[PEERS].ask(owner.url, request, await request.read(), told)
+    answer = await request.app[PEERS].ask(owner.url, request, await body_of(request), told)
     match answer:
         case NotSent(why) | NoAnswer(why):
             raise unreachable(partitions[0], why)

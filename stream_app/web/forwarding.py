@@ -16,6 +16,7 @@ from schemas.ids import contact_key, valid_id
 from stream_app.processing.placement import partition_of
 from stream_app.reading.owners import At, Here, Owners, Unknown
 from stream_app.web.authentication import org_of
+from stream_app.web.content_encoding import body_of
 from stream_app.web.peers import Answered, NoAnswer, NotSent, Peers
 from stream_app.web.problems import REQUEST_ID, Problem
 from stream_app.web.route import Route, route_of
@@ -65,7 +66,7 @@ class Forwarding:
                 assert_never(never)
 
     async def _forward(self, request: web.Request, route: Route, partition: int, url: str) -> web.Response:
-        answer = await self._peers.ask(url, request, await request.read())
+        answer = await self._peers.ask(url, request, await body_of(request))
         match answer:
             case NoAnswer(why) if request.method != "GET":
                 raise _outcome_unknown(request, route, partition, why)

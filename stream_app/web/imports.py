@@ -19,6 +19,7 @@ from stream_app.reading.orders import Reused
 from stream_app.reading.own_writes import NotSent
 from stream_app.web.answers import data
 from stream_app.web.authentication import PRINCIPAL, org_of
+from stream_app.web.content_encoding import body_of
 from stream_app.web.editing import config_of
 from stream_app.web.multipart import boundary_of, only_part
 from stream_app.web.outcomes import fail, idempotency_key
@@ -54,12 +55,12 @@ async def post_import(request: web.Request) -> web.Response:
 async def _file(request: web.Request) -> bytes:
     """Return the CSV of a request, the body itself or a form's one file; Problem 400, 413 or 415."""
     if request.content_type == CSV and (request.charset or "utf-8").lower() in UTF8:
-        return await request.read()
+        return await body_of(request)
     if request.content_type != FORM:
         detail = f"Send the scores as {CSV} in UTF-8, or as the one file of {FORM}."
         raise Problem(415, "unsupported_media_type", detail)
     boundary = boundary_of(request.headers["Content-Type"])
-    file = None if boundary is None else only_part(await request.read(), boundary)
+    file = None if boundary is None else only_part(await body_of(request), boundary)
     if file is None:
         raise Problem(400, "invalid_form", "The form is not one of exactly one part, the file.")
     return file

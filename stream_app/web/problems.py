@@ -76,7 +76,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
             raise
         return _response(request, _from_aiohttp(error))
     except web.RequestPayloadError:
-        detail = "The body cannot be read as its Content-Encoding or Transfer-Encoding says."
+        detail = "The body does not come, or not as its Transfer-Encoding says."
         unreadable = _response(request, Problem(400, "unreadable_body", detail))
         unreadable.force_close()  # where the next request begins is not known
         return unreadable

@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from mode import Service
 
 from stream_app.web.authentication import MAX_HEADER_BYTES
+from stream_app.web.content_encoding import DECODING
 
 STOP_SECONDS: Final = 2.0
 
@@ -52,6 +53,7 @@ class WebServer(Service):
             shutdown_timeout=STOP_SECONDS,
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
+            **DECODING,
         )
         await self._runner.setup()
         await web.TCPSite(self._runner, self._bind, self._port).start()

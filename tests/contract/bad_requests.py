@@ -4,7 +4,9 @@ Laws: data only; paths are as they stand on the wire, below ``/v1`` unless they 
 text, not a value, so that its spelling is the sender's.  Contact 42 (tag `vip`) and rule 1 of site 1 belong to org 1.
 """
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -257,6 +259,8 @@ MEDIA: Final = (
     *(Bad(method, path, 413, "body_too_large", body=b" " * (MIB + 1), chunked=True) for method, path in GOOD),
     *(Bad(method, path, 400, "unreadable_body", body=body.encode(), headers={**JSON, "Content-Encoding": "gzip"})
       for (method, path), body in GOOD.items()),
+    *(Bad(method, path, 400, "unreadable_body", body=zlib.compress(body.encode())[:-1],
+          headers={**JSON, "Content-Encoding": "deflate"}) for (method, path), body in GOOD.items()),
 )  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------- ids, addresses
@@ -306,7 +310,8 @@ IDS: Final = (
     *(Bad("GET", f"commands/c?contactId={one}", 400, "invalid_parameter", ("?contactId",)) for one in ("", *NO_ID)),
     Bad("GET", "commands/c", 400, "invalid_parameter", ("?contactId",)),
     *(Bad("GET", f"{path}?x={one}", 400, "invalid_address") for one in ("%", "%FF")
-      for path in ("contacts", "stream", "accounting", "scoring/fires", "commands/c", "scoring/profiles")),
+      for path in ("contacts", "stream", "accounting", "scoring/fires", "commands/c", "scoring/profiles",
+                   "whoami")),
     Bad("GET", "/metrics?x=%FF", 400, "invalid_address"), Bad("GET", "keys?x=%FF", 400, "invalid_address", key="root"),
 )  # fmt: skip
 
@@ -384,7 +389,7 @@ WRONG_METHODS: Final = (
     ("POST", "contacts/42"), ("PATCH", "contacts/42"), ("GET", ATTRIBUTES), ("GET", TAGS), ("GET", f"{TAGS}/vip"),
     ("GET", LOOKUP), ("GET", EVENTS), ("DELETE", EVENTS), ("PATCH", RULE), ("PATCH", RULES), ("POST", DEFAULT),
     ("PUT", PROFILES), ("DELETE", PROFILES), ("GET", PUBLISH), ("POST", f"{FIT}/versions"),
-    ("POST", "scoring/fires"), ("POST", "stream"), ("POST", "accounting"),
+    ("POST", "scoring/fires"), ("POST", "stream"), ("POST", "accounting"), ("POST", "whoami"),
     ("PUT", "keys"), ("GET", "keys/demo"), ("PUT", "commands/c"), ("POST", "/metrics"), ("POST", "/live"),
     ("POST", "/ready"), ("POST", "/"), ("PUT", "/openapi.json"), ("DELETE", "/docs"), ("POST", "/page/page.js"),
 )  # fmt: skip
@@ -429,7 +434,11 @@ IMPORTS: Final = (
     *(Bad("POST", "imports", 413, "body_too_large", body=b" " * (MIB + 1), headers=CSV, chunked=chunked)
       for chunked in (False, True)),
     Bad("POST", "imports?orgId=2", 403, "foreign_org", body=GOOD_CSV, headers=CSV),
-    Bad("POST", "imports", 400, "unreadable_body", body=GOOD_CSV, headers={**CSV, "Content-Encoding": "gzip"}),
+    *(Bad("POST", "imports", 400, "unreadable_body", body=body, headers={**CSV, "Content-Encoding": encoding})
+      for encoding, whole in (("gzip", gzip.compress(GOOD_CSV, mtime=0)), ("deflate", zlib.compress(GOOD_CSV)))
+      for body in (GOOD_CSV, whole[:-1], whole[:-6], whole + b"x")),
+    Bad("POST", "imports", 415, "unsupported_content_encoding", body=GOOD_CSV,
+        headers={**CSV, "Content-Encoding": "br"}),
     Bad("GET", "imports", 405, "method_not_allowed"),
 )  # fmt: skip
 

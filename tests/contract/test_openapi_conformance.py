@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from stream_app.web.content_encoding import DECODING
 from stream_app.web.documents import openapi
 from stream_app.web.routes import ROUTES
 from tests.contract.guarded_world import KEYS, guarded_world
@@ -53,7 +54,7 @@ def address() -> Iterator[str]:
 
 
 async def _serve() -> web.AppRunner:
-    runner = web.AppRunner((await guarded_world()).app, access_log=None)
+    runner = web.AppRunner((await guarded_world()).app, access_log=None, **DECODING)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     return runner

@@ -1,5 +1,6 @@
 """Every error is problem+json with a request id, and gives nothing away."""
 
+import asyncio
 import io
 import json
 import logging
@@ -8,7 +9,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from stream_app.delivery.status import PartitionStatus
+from stream_app.web import content_encoding, problems
 from stream_app.web.server import WebServer
+from tests.connected.waiting import until
 from tests.unit.web_client import serving
 from tests.unit.web_fakes import World, bearer, core
 
@@ -88,10 +91,45 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_told_and_not_logged(
     try:
         headers = bearer(**{"Content-Type": "application/json", "Content-Encoding": "gzip"})
         async with ClientSession(headers=headers) as client:
-            for _ in range(2):  # the connection of the first is at its end
+            for _ in range(2):
                 answer = await client.post(f"{server.url}/v1/scores/lookup", data=b'{"contactIds": ["42"]}')
                 assert (answer.status, (await answer.json())["code"]) == (400, "unreadable_body")
-                assert answer.headers["Connection"] == "close"
+    finally:
+        await server.stop()
+    assert [record.name for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize("after", [b"no length\r\n", b"5\r\n12", b"", None])
+async def test_a_body_that_does_not_come_is_told_and_not_logged_and_ends_its_connection(
+    after: bytes | None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def tell(request: web.Request, problem: problems.Problem) -> web.Response:
+        told.append(problem.code)
+        return response(request, problem)
+
+    response = problems._response  # pyright: ignore[reportPrivateUsage] what is told to a client that has gone
+    monkeypatch.setattr(problems, "_response", tell)
+    monkeypatch.setattr(content_encoding, "BODY_SECONDS", 0.3)
+    server = WebServer(World().app, "127.0.0.1", 0)
+    await server.start()
+    try:
+        reader, writer = await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
+        lines = {"Host": "127.0.0.1", "Content-Type": "application/json", "Transfer-Encoding": "chunked", **bearer()}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        writer.write(f"POST /v1/scores/lookup HTTP/1.1\r\n{head}\r\n5\r\n12345\r\n".encode())
+        await writer.drain()
+        await asyncio.sleep(0.1)  # the handler waits for more
+        if after is None:
+            writer.close()
+        else:
+            writer.write(after)
+            async with asyncio.timeout(20):
+                said = await reader.readuntil(b"unreadable_body")
+            assert said.startswith(b"HTTP/1.1 400 ") and b"Connection: close" in said
+            writer.close()
+        await until(lambda: told == ["unreadable_body"])
     finally:
         await server.stop()
     assert [record.name for record in caplog.records if record.exc_info] == []
