@@ -7,6 +7,7 @@ edited.  The last org has neither silences nor other profiles: its scores are pl
 import json
 from typing import Any
 
+from tests.faults.authored_decay import FADING_RULES, decay_of_default
 from tests.faults.authored_profiles import OWN, profile_record, rules_of, stamped
 
 Authored = list[tuple[bytes, bytes | None]]
@@ -66,14 +67,17 @@ SILENCES: tuple[dict[str, Any], ...] = (
 THRESHOLDS = [25, {"value": 50, "hysteresis": 10}, 100, -20]
 
 
-def config_records(everything: bool = True) -> Authored:
-    """Key and value of every authored object, as ``config`` keeps it; else of orgs as the last one only."""
+def config_records(everything: bool = True, fading: bool = True) -> Authored:
+    """Key and value of every authored object, as ``config`` keeps it; else of orgs as the last one only.
+
+    Without ``fading`` no score decays.
+    """
     made: Authored = []
     for org in ORGS:
         plain = org == PLAIN or not everything
         made.append(default_profile(0, org, plain))
         made += [kept("rule", org, rule, STAMP) for rule in (RULES if plain else RULES + SILENCES)]
-        made += () if plain else profiles_at(0, org, STAMP)
+        made += () if plain else profiles_at(0, org, STAMP, fading)
     return made
 
 
@@ -115,10 +119,10 @@ def silence_edits(number: int) -> tuple[dict[str, Any], ...]:
     )
 
 
-def profiles_at(number: int, org: str, at: str) -> Authored:
+def profiles_at(number: int, org: str, at: str, fading: bool = True) -> Authored:
     """The drafts of all profiles but ``default``, and what is published of them."""
     made: Authored = []
-    for profile in OWN:
+    for profile in (name for name in OWN if fading or name not in FADING_RULES):
         made += [kept("rule", org, rule, at) for rule in rules_of(profile, number) if profile != "idea"]
         made.append(kept("profile", org, profile_record(profile, number, org, at), at))
     return made
@@ -126,7 +130,7 @@ def profiles_at(number: int, org: str, at: str) -> Authored:
 
 def default_profile(number: int, org: str, plain: bool, at: str = STAMP) -> tuple[bytes, bytes]:
     body = {"id": "default", "name": "Lead score", "thresholds": THRESHOLDS}
-    limits = {"floor": -40 - number % 5, "ceiling": 300 + number % 4 * 100}
+    limits = {"floor": -40 - number % 5, "ceiling": 300 + number % 4 * 100} | decay_of_default(number, org)
     return kept("profile", org, body | ({} if plain else limits), at)
 
 

@@ -6,6 +6,8 @@ for its time, which is since when its silences count (D25).
 
 from typing import Any
 
+from tests.faults.authored_decay import FADING_RULES, fading_bodies, taken_back
+
 Body = dict[str, Any]
 
 RULES: tuple[Body, ...] = (
@@ -33,7 +35,9 @@ FITS: tuple[Body, ...] = (
             {"type": "attribute", "field": "company.size", "op": "gt", "value": 50},
             {"type": "attribute", "field": "plans", "op": "contains", "value": "pro"}]}]}},
 )  # fmt: skip
-OWN: dict[str, tuple[Body, ...]] = {"engagement": RULES, "suitability": FITS, "overall": (), "idea": RULES[:2]}
+OWN: dict[str, tuple[Body, ...]] = {
+    "engagement": RULES, "suitability": FITS, "overall": (), "idea": RULES[:2], **FADING_RULES,
+}  # fmt: skip
 SOON_UNPUBLISHED = 6  # each as many edits engagement is taken back, and published again by the next
 
 
@@ -47,7 +51,8 @@ def bodies(number: int) -> dict[str, Body]:
         ],
         "thresholds": [10, {"value": 30, "hysteresis": 5}, 45, 60],
     }  # fmt: skip
-    operands = (["engagement", "suitability"], ["engagement", "suitability", "default"], ["suitability"])[number % 3]
+    two = ["engagement", "suitability"]
+    operands = (two, [*two, "default"], ["suitability", "ebb"])[number % 3]
     return {
         "engagement": engagement,
         "suitability": {"name": "Suitability", "ceiling": 40 - number % 2 * 8, "thresholds": [20, 35],
@@ -55,6 +60,7 @@ def bodies(number: int) -> dict[str, Body]:
         "overall": {"name": "Overall", "formula": {"average": operands}, "floor": -5, "ceiling": 70 - number % 4 * 5,
                     "thresholds": [10, 25, {"value": 50, "hysteresis": 3}]},
         "idea": {"name": "An idea"},
+        **fading_bodies(number),
     }  # fmt: skip
 
 
@@ -75,7 +81,8 @@ def profile_record(profile: str, number: int, org: str, at: str) -> Body:
     """One profile after the n-th edit of its org; ``idea`` was never published."""
     body = bodies(number)[profile]
     frozen = [stamped(rule, org, at) for rule in rules_of(profile, number)]
-    live = profile != "idea" and not (profile == "engagement" and number % SOON_UNPUBLISHED == SOON_UNPUBLISHED - 1)
+    unpublished = profile == "engagement" and number % SOON_UNPUBLISHED == SOON_UNPUBLISHED - 1
+    live = profile != "idea" and not unpublished and not taken_back(profile, number)
     return stamped({
         "id": profile, "status": "published" if live else "draft", "version": 0 if profile == "idea" else number + 1,
         "draft": None if live else body, "published": body | {"rules": frozen} if live else None,

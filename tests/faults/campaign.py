@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tests.faults.authored import ORGS
+from tests.faults.backlog import old_contacts, write_backlog
 from tests.faults.deployment import Deployment, Options
 from tests.faults.fault_table import FAULTS
 from tests.faults.gauge import Gauge
@@ -19,6 +21,7 @@ from tests.faults.loader import Load, Sender
 from tests.faults.logs import read_logs
 from tests.faults.meter import Meter
 from tests.faults.oracle import check
+from tests.faults.reads import Read, read_scores
 from tests.faults.report import Run
 from tests.faults.verdict import Verdict
 from tests.faults.writes import Writers, compare_writes
@@ -29,6 +32,7 @@ AT_ONCE_SHARE = 0.3
 EDIT_SECONDS = 5.0
 SOAK_EDIT_SECONDS = 60.0
 CATCH_UP_SECONDS = 300.0
+READS = 60  # contacts of each org of the load
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,14 @@ class Campaign:
     def __init__(self, folder: Path, options: Options, asked: Asked) -> None:
         self.deployment, self.options, self.asked = Deployment(folder, options), options, asked
         self.run = Run.begun(options, asked.seed, asked.mix)
+        self.reads: list[Read] = []
 
     def go(self) -> Run:
         """Start everything, inject under load, catch up, end the workers, ask the oracle."""
         meter: Meter | None = None
         gauge: Gauge | None = None
         try:
-            self.deployment.start()
+            self.deployment.start(None if self.options.reference else self.write_backlog)
             meter = Meter(self.deployment)
             field = self.field(meter)
             if self.options.soak:
@@ -75,10 +80,17 @@ class Campaign:
             self.deployment.close()
         return self.run
 
+    @property
+    def soon_seconds(self) -> float:
+        """By when contacts shall have fallen due."""
+        return max(60.0, self.asked.minutes * 60)
+
+    def write_backlog(self, bootstrap: str) -> None:
+        self.run.sent += write_backlog(bootstrap, self.options.prefix, self.soon_seconds)
+
     def field(self, meter: Meter) -> Field:
         asked, options, deployment = self.asked, self.options, self.deployment
-        soon = max(60.0, asked.minutes * 60)
-        load = Load(asked.seed, None, int(time.time() * 1000), soon_seconds=soon)
+        load = Load(asked.seed, None, int(time.time() * 1000), soon_seconds=self.soon_seconds)
         sender = Sender(deployment.bootstrap, options.prefix, load, asked.per_second, options.counts)
         if not options.reference:
             sender.edit_seconds = SOAK_EDIT_SECONDS if options.soak else EDIT_SECONDS
@@ -141,7 +153,8 @@ class Campaign:
         field.writers.halt()
         field.sender.halted.set()
         field.sender.join(CATCH_UP_SECONDS)
-        self.run.sent, self.run.unacknowledged = field.sender.sent, len(field.sender.failed)
+        self.run.sent += field.sender.sent
+        self.run.unacknowledged = len(field.sender.failed)
         begun = time.monotonic()
         while not field.meter.caught_up(ends := field.ends()):
             field.restart_ended()
@@ -151,12 +164,19 @@ class Campaign:
             time.sleep(0.2)
         self.run.catch_up_seconds = time.monotonic() - begun
         self.run.timeline = field.meter.timeline
+        self.reads = [] if self.options.reference else self.read()
         self.run.exit_codes = [worker.terminate() for worker in self.deployment.workers]
+
+    def read(self) -> list[Read]:
+        """Read scores of contacts at any worker; some of those that were there before the workers, some of the load."""
+        dice = Random(self.asked.seed)  # noqa: S311 - repeatable questions
+        loaded = [f"{org}:{number}" for org in ORGS for number in range(1, READS)]
+        return read_scores(self.deployment.workers, [*old_contacts(), *loaded], dice)
 
     def judge(self, field: Field) -> Verdict:
         options = self.options
         logs = read_logs(self.deployment.bootstrap, options.prefix, options.app_id, options.partitions, options.web)
-        verdict = check(logs)
+        verdict = check(logs, self.reads)
         compare_writes(logs, field.writers, verdict)
         for injection in field.injections:
             if injection.wrong:

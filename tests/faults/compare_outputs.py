@@ -6,20 +6,23 @@ The ledger check (S2) needs no reference: awards must sum to the stored total.
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from tests.faults.compare_state import last_changelog, stored_core
+from tests.faults.compare_state import last_changelog
 from tests.faults.logs import OUTPUTS, Logs
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import MAX_BYTES, Record, murmur2
+from tests.faults.stored_contact import stored_core
 from tests.faults.verdict import Verdict
 
 Named = list[tuple[str, str]]
 KEPT_OF_TOO_LARGE = 65_536
 AGAIN = " #"
-CAUSES = {"clock": "changes by the clock", "config": "changes by a publish"}
+CAUSES = {"clock": "{} by the clock", "config": "{} by a publish"}
+OF_OUTPUT = {"score-changed": "changes", "threshold-crossed": "crossings"}
 
 
 def named(bodies: Iterable[Any]) -> Named:
@@ -57,11 +60,17 @@ def compare_outputs(logs: Logs, reference: Reference, verdict: Verdict) -> None:
         expected: dict[bytes, list[Any]] = defaultdict(list)
         for key, body in reference.outputs[name]:
             expected[key].append(body)
-            told_by = CAUSES.get(body["cause"]["kind"]) if body and name == "score-changed" else None
-            if told_by is not None:
-                verdict.totals[told_by] += 1
+            if (told_by := CAUSES.get(body["cause"]["kind"]) if body else None) is not None:
+                verdict.totals[told_by.format(OF_OUTPUT[name])] += 1
+                if is_of_decay(body):
+                    verdict.totals[f"{OF_OUTPUT[name]} by decay"] += 1
         for key in sorted(expected.keys() | actual.keys()):
             compare_contact(f"{name} {key!r}", named(expected[key]), named(actual[key]), verdict)
+
+
+def is_of_decay(body: Any) -> bool:
+    """Whether time itself moved the score: ids of silences name their rule there."""
+    return re.match(r"clock-\d+-decay-", body["id"]) is not None
 
 
 def compare_contact(where: str, expected: Named, actual: Named, verdict: Verdict) -> None:

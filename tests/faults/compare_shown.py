@@ -1,7 +1,8 @@
 """Whether every publish has reached every contact: a sweep that never began is in no journal.
 
 Laws: where no sweep is under way, each published profile shows what its limits, groups and formula make of what it has
-been paid (D1, D15, S34, S35); said of the reference's contacts, which are compared with the stored ones elsewhere.
+been paid (D1, D15, S34, S35), one that decays of what it had left when it was last told or has now (S38); said of the
+reference's contacts, which are compared with the stored ones elsewhere.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from tests.faults.compare_state import last_changelog
 from tests.faults.logs import Logs
 from tests.faults.reference import Reference
 from tests.faults.reference_contact import Contact
+from tests.faults.reference_fading import Fading
+from tests.faults.reference_ledger import Ledger
 from tests.faults.reference_profiles import before_limits, bodies_of, half_up, limited, operands
 from tests.faults.reference_rules import Rulebook
 from tests.faults.verdict import Verdict
@@ -28,17 +31,20 @@ def compare_shown(logs: Logs, reference: Reference, standings: "dict[int, Standi
             continue
         book = reference.book(standing.version)
         for key in sorted(reference.homes[partition]):
-            for profile, shown, wanted in stale_profiles(reference.contacts[key], book, key.decode().partition(":")[0]):
+            org = key.decode().partition(":")[0]
+            for profile, shown, wanted in stale_profiles(reference.contacts[key], book, org, standing.clock):
                 verdict.add("lost", "sweep", f"{key.decode()}/{profile}", f"shows {shown}, should show {wanted}")
 
 
-def stale_profiles(contact: Contact, book: Rulebook, org: str) -> list[tuple[str, int, int]]:
+def stale_profiles(contact: Contact, book: Rulebook, org: str, clock: int) -> list[tuple[str, int, int]]:
     """(profile, what it shows, what it should show) where these differ; a profile that was never told of shows 0."""
     states, bodies = contact["profiles"], bodies_of(book, org)
     found: list[tuple[str, int, int]] = []
     for profile, body in bodies.items():
         shown, parts = states[profile]["shown"] if profile in states else 0, operands(body)
-        if parts is None:
+        if parts is None and profile in states and profile in book.clock(org).decays:
+            wanted = told_or_now(Ledger(contact, book, org, clock).faded(profile, states[profile]), shown)
+        elif parts is None:
             wanted = limited(body, before_limits(body, states[profile])) if profile in states else 0
         elif any(part in states for part in (profile, *parts)):
             scores = [states[part]["shown"] if part in states and part in bodies else 0 for part in parts]
@@ -48,3 +54,9 @@ def stale_profiles(contact: Contact, book: Rulebook, org: str) -> list[tuple[str
         if shown != wanted:
             found.append((profile, shown, wanted))
     return found
+
+
+def told_or_now(fading: Fading, shown: int) -> int:
+    """What a decaying profile should show: what was right when it was told may stand until its next due time."""
+    was_right = fading.told is not None and fading.shows(fading.told) == shown
+    return shown if was_right else fading.shows(fading.clock)

@@ -4,37 +4,19 @@ Laws: 100 % of contacts; a part that equals an earlier state of its contact is s
 one that is absent lost, any other wrong.  Sections are decoded with ``schemas.state``, which only names shapes.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, PartitionRecord, SourceCounters
-from schemas.state import (
-    COMMANDS,
-    CORE,
-    FACTS,
-    HAS_COMMANDS,
-    HAS_FACTS,
-    HAS_OPEN,
-    HAS_VISITS,
-    HASH_BYTES,
-    ONCE,
-    SEGMENT,
-    VISITS,
-    Core,
-    Facts,
-    Once,
-    Visits,
-)  # fmt: skip
 from tests.faults.logs import SOURCE_ROLES, Logs
 from tests.faults.reference import Reference
-from tests.faults.reference_clock import Silent
 from tests.faults.reference_codec import murmur2
 from tests.faults.reference_contact import PARTS, PARTS_WITH_A_PAST, WINDOW, Contact, part
 from tests.faults.reference_profiles import scoring_rules
 from tests.faults.reference_rules import Rulebook
+from tests.faults.stored_contact import Sections, hash_of, stored_contact
 from tests.faults.verdict import Kind, Verdict
 
 if TYPE_CHECKING:
@@ -42,12 +24,6 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("applied", "duplicate", "no_effect", "dead_letter")
 SEGMENT_SLACK = 32
-Sections = dict[bytes, bytes]
-
-
-def hash_of(text: str) -> str:
-    """The first 8 bytes of BLAKE2b, as hex (decision 0002)."""
-    return hashlib.blake2b(text.encode()).digest()[:HASH_BYTES].hex()
 
 
 def last_changelog(logs: Logs, partition: int) -> Sections:
@@ -58,80 +34,6 @@ def last_changelog(logs: Logs, partition: int) -> Sections:
         else:
             last[entry.key or b""] = entry.value
     return last
-
-
-def stored_core(value: bytes) -> Core | None:
-    try:
-        return msgspec.msgpack.decode(value, type=Core)
-    except msgspec.DecodeError:
-        return None
-
-
-def wide_integer(code: int, data: memoryview) -> int:
-    """An integer beyond 64 bits, kept as decimal text."""
-    return int(data.tobytes())
-
-
-def hashes(raw: bytes) -> list[str]:
-    return [raw[i : i + HASH_BYTES].hex() for i in range(0, len(raw), HASH_BYTES)]
-
-
-def stored_contact(sections: Sections) -> Contact:
-    """Return a contact as the reference writes it, its ids as hashes; ValueError when a section is not as it should."""
-    core = msgspec.msgpack.decode(sections.get(CORE, b""), type=Core)
-    facts = Facts(1)
-    if FACTS in sections:
-        facts = msgspec.msgpack.decode(sections[FACTS], type=Facts, ext_hook=wide_integer)
-    once = {int(name.removeprefix(ONCE)): stored_once(sections[name]) for name in sections if name[:1] == ONCE}
-    others = {name for name in sections if name not in (CORE, COMMANDS, FACTS, VISITS) and name[:1] != ONCE}
-    segments = {int(name.removeprefix(SEGMENT)): name for name in others}
-    has = (HAS_FACTS if FACTS in sections else 0) | (HAS_COMMANDS if COMMANDS in sections else 0)
-    visits = stored_visits(sections.get(VISITS))
-    has |= (HAS_VISITS if VISITS in sections else 0) | (HAS_OPEN if visits["open"] else 0)
-    if core.has != has:
-        raise ValueError(f"core says sections {core.has}, there are {has}")
-    if core.once != tuple(sorted(once)):
-        raise ValueError(f"core says once sections {core.once}, there are {sorted(once)}")
-    profiles = {
-        name: {
-            "total": s.total,
-            "awards": s.awards,
-            "shown": s.shown,
-            "version": s.version,
-            "held": list(s.held),
-            "groups": dict(s.parts.groups) if s.parts else {},
-            "fit": {number: list(paid) for number, paid in s.parts.fit.items()} if s.parts else {},
-        }
-        for name, s in core.profiles.items()
-    }
-    return {
-        "profiles": profiles, "fires": dict(core.fires), "logId": core.log_id, "tags": list(facts.tags),
-        "attributes": facts.attributes, "email": facts.email,
-        "events": [h for n in sorted(segments) for h in hashes(sections[segments[n]])] + hashes(core.recent),
-        "commands": hashes(sections.get(COMMANDS, b"")), "once": once,
-        "visits": visits, "newest": core.last_at, "silent": stored_silence(core),
-    }  # fmt: skip
-
-
-def stored_silence(core: Core) -> Silent:
-    since, alarm = core.last_at - core.idle_ms, core.alarm
-    known = (0, None, None) if alarm is None else (alarm.acted, alarm.due, alarm.version)
-    return Silent(core.born_at, since or None, *known)
-
-
-def stored_once(value: bytes) -> dict[str, Any]:
-    once = msgspec.msgpack.decode(value, type=Once)
-    return {"forgotten": once.forgotten, "values": hashes(once.hashes)}
-
-
-def stored_visits(value: bytes | None) -> dict[str, Any]:
-    visits = Visits(1) if value is None else msgspec.msgpack.decode(value, type=Visits)
-    rules = {
-        rule: {"hits": of_rule.hits, "times": list(of_rule.times), "spent": of_rule.spent}
-        for rule, of_rule in visits.rules.items()
-    }
-    still_open = {"at": visits.opened_at, "rules": visits.open} if visits.open else None
-    return {"rules": rules, "open": still_open, "clicks": hashes(visits.clicks)}
 
 
 def live(contact: Contact, book: Rulebook, org: str) -> Contact:

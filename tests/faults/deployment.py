@@ -8,6 +8,7 @@ Reads and writes: one folder (broker, workers) and the cluster.
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,8 +92,11 @@ class Deployment:
         """One client for as long as the deployment lives."""
         return make_admin(self.bootstrap)
 
-    def start(self) -> None:
-        """Start the broker, make topics, write the rules, start all workers and wait until they are ready."""
+    def start(self, before_workers: Callable[[str], None] | None = None) -> None:
+        """Start the broker, make topics, write the rules, start all workers and wait until they are ready.
+
+        ``before_workers`` is called with the bootstrap address when there is everything but workers.
+        """
         if self.embedded:
             self.kafka.start()
         options = self.options
@@ -110,6 +114,8 @@ class Deployment:
             self.environ["LEADSTREAM_REPLICATION_FACTOR"] = "1"
         self.make_topics()
         write_config(self.bootstrap, options.prefix, config_records(everything=not options.reference))
+        if before_workers is not None:
+            before_workers(self.bootstrap)
         self.workers = [self.worker(number) for number in range(options.workers)]
         for worker in self.workers:
             worker.start()

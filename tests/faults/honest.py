@@ -13,31 +13,17 @@ from typing import Any
 import msgspec
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters
-from schemas.state import (
-    HAS_COMMANDS,
-    HAS_FACTS,
-    HAS_OPEN,
-    HAS_VISITS,
-    Alarm,
-    Core,
-    Facts,
-    Once,
-    Parts,
-    ProfileState,
-    RuleVisits,
-    Visits,
-)  # fmt: skip
 from tests.faults.authored import config_records
 from tests.faults.compare_ingest import ORIGIN, key_of
 from tests.faults.compare_outputs import kept_value
-from tests.faults.compare_state import OUTCOMES, Sections, hash_of
+from tests.faults.compare_state import OUTCOMES
 from tests.faults.loader import Load
 from tests.faults.logs import OUTPUTS, SOURCE_ROLES, WEB, Entry, Logs
 from tests.faults.oracle import contacts_of
 from tests.faults.reference import Reference
 from tests.faults.reference_clock import DAY
 from tests.faults.reference_codec import Record, Reject, murmur2
-from tests.faults.reference_contact import WINDOW, Contact
+from tests.faults.stored_contact import stored
 
 NOW_MS = 1_780_000_000_000
 RECORD_MS = 20_000
@@ -46,11 +32,15 @@ STORE_ID = "store-1"
 
 
 class HonestEngine:
+    """``fading``: some scores decay, which takes the reference several times as long."""
+
+    fading = False
+
     def __init__(self, seed: int, events: int, partitions: int) -> None:
         self.random = Random(seed)  # noqa: S311 - a repeatable load
         self.logs = Logs("leadstream", "leadstream", partitions, partitions + 1)
         self.logs.entries = {place: [] for place in self.logs.places()}
-        for key, value in config_records():
+        for key, value in config_records(fading=self.fading):
             self.append(("leadstream.config", 0), key, value)
         soon = RECORD_MS / 1000 * events / partitions
         for role, partition, key, value in Load(seed, events, NOW_MS, soon_seconds=soon).records():
@@ -193,60 +183,3 @@ def dead_letter_headers(record: Record, reason: str) -> list[tuple[str, bytes]]:
     names = {"topic": record.topic, "partition": str(record.partition), "offset": str(record.offset)}
     headers = [(f"__streams.errors.{name}", text.encode()) for name, text in names.items()]
     return [*headers, ("leadstream-reason", reason.encode())]
-
-
-def parts_of(profile: dict[str, Any]) -> Parts | None:
-    if not profile["groups"] and not profile["fit"]:
-        return None
-    return Parts(profile["groups"], {rule: (paid[0], paid[1]) for rule, paid in profile["fit"].items()})
-
-
-def visits_of(visits: dict[str, Any]) -> tuple[bytes, int]:
-    """The visits section and its bits in the core."""
-    if not visits["rules"] and not visits["clicks"] and visits["open"] is None:
-        return b"", 0
-    rules = {rule: RuleVisits(v["hits"], tuple(v["times"]), v["spent"]) for rule, v in visits["rules"].items()}
-    opened = visits["open"] or {"at": 0, "rules": {}}
-    clicks = b"".join(bytes.fromhex(mark) for mark in visits["clicks"])
-    section = msgspec.msgpack.encode(Visits(1, rules, opened["at"], opened["rules"], clicks))
-    return section, HAS_VISITS | (HAS_OPEN if opened["rules"] else 0)
-
-
-def stored(contact: Contact | None) -> Sections:
-    """The changelog records of a contact whose ids are whole."""
-    if contact is None:
-        return {}
-    ids = {window: [hash_of(text) for text in contact[window]] for window in ("events", "commands")}
-    return sections_of(contact | ids)
-
-
-def sections_of(contact: Contact) -> Sections:
-    """The changelog records of a contact whose ids are hashes; ``dropped`` of the oldest are in no segment any more."""
-    dropped = contact.get("dropped", 0)
-    events = [bytes.fromhex(text) for text in contact["events"]]
-    known = dropped + len(events)
-    full = known // 16
-    made = {b"k": b"".join(bytes.fromhex(text) for text in contact["commands"][-WINDOW:]), b"f": b""}
-    for n in range(max(0, (known - WINDOW) // 16), full):
-        made[b"s%d" % n] = b"".join(events[16 * n - dropped : 16 * n + 16 - dropped])
-    if contact["tags"] or contact["attributes"] or contact["email"] is not None:
-        facts = Facts(1, contact["email"], tuple(contact["tags"]), contact["attributes"])
-        made[b"f"] = msgspec.msgpack.encode(facts)
-    made[b"v"], seen = visits_of(contact["visits"])
-    has = (HAS_FACTS if made[b"f"] else 0) | (HAS_COMMANDS if made[b"k"] else 0) | seen
-    profiles = {
-        name: ProfileState(p["total"], p["awards"], p["shown"], p["version"], tuple(p["held"]), parts_of(p))
-        for name, p in contact["profiles"].items()
-    }
-    for rule, memory in contact["once"].items():
-        values = b"".join(bytes.fromhex(mark) for mark in memory["values"])
-        made[b"o%d" % rule] = msgspec.msgpack.encode(Once(1, memory["forgotten"], values))
-    recent, once = b"".join(events[16 * full - dropped :]), tuple(sorted(contact["once"]))
-    silent, newest = contact["silent"], contact["newest"]
-    alarm = None if silent.knows is None else Alarm(silent.look, silent.knows, silent.acted)
-    core = Core(
-        1, silent.born, newest, contact["logId"], profiles, contact["fires"], recent, full, has, once,
-        newest - (silent.interaction or 0), alarm,
-    )  # fmt: skip
-    made[b"c"] = msgspec.msgpack.encode(core)
-    return {name: value for name, value in made.items() if value}

@@ -58,6 +58,10 @@ COMMANDS: tuple[dict[str, Any], ...] = (
     {"kind": "set", "score": 12, "profileId": "suitability"},
     {"kind": "adjust", "points": 1, "profileId": "overall"},
     {"kind": "adjust", "points": 1, "profileId": "idea"},
+    {"kind": "adjust", "points": 1500, "profileId": "ebb"},
+    {"kind": "set", "score": 2500, "profileId": "ebb", "fireTriggers": True},
+    {"kind": "set", "score": 4000, "profileId": "line"},
+    {"kind": "adjust", "points": -800, "profileId": "tide"},
 )
 COMPANIES: tuple[dict[str, Any], ...] = (
     {}, {"company": {"size": 20}}, {"company": {"size": 80.5}}, {"plans": ["free", "pro"]}, {"company.size": 51},

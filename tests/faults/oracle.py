@@ -8,6 +8,7 @@ Reads engagement, contacts, commands, config, journal, changelog, outputs and de
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tests.faults.compare_outputs import compare_dead_letters, compare_ledger, c
 from tests.faults.compare_shown import compare_shown
 from tests.faults.compare_state import compare_accounting, compare_state
 from tests.faults.logs import SOURCE_ROLES, Logs, read_logs
+from tests.faults.reads import Read, compare_reads
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import Record
 from tests.faults.verdict import Verdict
@@ -37,8 +39,8 @@ class Standing:
         self.skipped = 0
 
 
-def check(logs: Logs) -> Verdict:
-    """Compare everything and return the verdict."""
+def check(logs: Logs, reads: Iterable[Read] = ()) -> Verdict:
+    """Compare everything, and what was read over HTTP when all was at rest, and return the verdict."""
     verdict = Verdict()
     for place in logs.unstable:
         verdict.add("wrong", "log", place, "has an open transaction at its end")
@@ -57,6 +59,7 @@ def check(logs: Logs) -> Verdict:
             else:
                 verdict.totals["looks by the clock"] += reference.due(contacts_of(reference, partition), version, clock)
                 verdict.totals["batches of the clock"] += step.kind == "clock"
+    verdict.totals.update(reference.looks.acted)
     for counts in reference.counts.values():
         verdict.totals.update(counts)
     compare_outputs(logs, reference, verdict)
@@ -65,6 +68,7 @@ def check(logs: Logs) -> Verdict:
     compare_state(logs, reference, verdict)
     compare_accounting(logs, reference, standings, verdict)
     compare_shown(logs, reference, standings, verdict)
+    compare_reads(reference, reads, verdict)
     return verdict
 
 

@@ -3,8 +3,8 @@
 Laws: plain dicts and stdlib json; no code of the engine; every ambiguity is decided here in one visible place.
 Reads records in journal order, with the clock that the journal gives; leaves contacts, outputs, dead letters, counts
 and the past of each contact.
-Source: S1-S5, S10-S17, S19, S20, S30-S37, S40, S50, S52, S53, S60, D1-D10, D12, D15, D16, D18-D21, D24-D26, D28,
-decisions 0005, 0012, 0013 and 0014.
+Source: S1-S5, S10-S17, S19, S20, S30-S38, S40, S50, S52, S53, S60, D1-D12, D15, D16, D18-D21, D24-D26, D28,
+decisions 0005 and 0012 to 0015.
 """
 
 from collections import Counter, defaultdict
@@ -15,8 +15,9 @@ from tests.faults.reference_clock import Silent
 from tests.faults.reference_codec import Record, Reject, decode, murmur2
 from tests.faults.reference_contact import PARTS_WITH_A_PAST, WINDOW, Body, Contact, new_contact, part
 from tests.faults.reference_ledger import Ledger
+from tests.faults.reference_looks import Looks
 from tests.faults.reference_profiles import bodies_of, operands
-from tests.faults.reference_rules import ConfigLog, Rulebook, cap_of
+from tests.faults.reference_rules import ConfigLog, Rulebook
 from tests.faults.reference_step import SCORE_CHANGED, THRESHOLD_CROSSED, Step
 from tests.faults.reference_values import INT64
 
@@ -41,6 +42,7 @@ class Reference:
         self.counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
         self.past: dict[bytes, dict[str, set[str | None]]] = defaultdict(_no_past)
         self.homes: dict[int, set[bytes]] = defaultdict(set)
+        self.looks = Looks(self)
         self._books: Books | None = None
 
     def book(self, version: int) -> Rulebook:
@@ -67,12 +69,13 @@ class Reference:
         key, clock = record.key or b"", self.book(version).clock(fact["orgId"])
         before = self.contacts.get(key)
         while before is not None and before["silent"].overdue(clock, now):
-            self._ring(key, version)
+            self._ring(key, version, now)
         start = None if before is None else before["silent"].start
+        profiles = {} if before is None else dict(before["profiles"])
         outcome = self._accept(record, fact, version, now)
         after = self.contacts.get(key)
         if after is not None:
-            after["silent"].after_input(clock, start, now)
+            self.looks.after_input(key, after, version, now, start, profiles)
         return outcome
 
     def _accept(self, record: Record, fact: Body, version: int, clock: int) -> str:
@@ -86,7 +89,7 @@ class Reference:
         known_as = None if fact.get(name) is None else self.known_as(fact[name])
         if known_as is not None and known_as in contact[window][-size:]:
             return "duplicate"
-        if is_command and not self._payable(fact, contact, version):
+        if is_command and not self._payable(fact, contact, version, clock):
             return "dead_letter"
         self._remember_past(key)
         self.contacts[key] = contact
@@ -94,9 +97,9 @@ class Reference:
         if known_as is not None:
             contact[window].append(known_as)
         origin = f"{record.topic}-{record.partition}-{record.offset}"
-        return Step(self, origin, key, fact, version, contact).run()
+        return Step(self, origin, key, fact, version, contact, clock).run()
 
-    def _payable(self, fact: Body, contact: Contact, version: int) -> bool:
+    def _payable(self, fact: Body, contact: Contact, version: int, clock: int) -> bool:
         """Whether profile, award and sum of a command exist and stay within int64 (S31, S35, D19, D27)."""
         totals = {profile: state["total"] for profile, state in contact["profiles"].items()}
         if fact["kind"] == "reset":
@@ -109,7 +112,7 @@ class Reference:
         total = totals.get(fact["profileId"], 0)
         if fact["kind"] == "adjust":
             return total + fact["points"] in INT64
-        shown = Ledger(contact, self.book(version), fact["orgId"]).unlimited(fact["profileId"])
+        shown = Ledger(contact, self.book(version), fact["orgId"], clock).unlimited(fact["profileId"])
         return fact["score"] - shown in INT64 and total + fact["score"] - shown in INT64
 
     def sweep(self, keys: list[bytes], version: int, clock: int) -> None:
@@ -117,11 +120,17 @@ class Reference:
         for key in sorted(keys):
             org, _, contact_id = key.decode().partition(":")
             self._remember_past(key)
-            silent: Silent = self.contacts[key]["silent"]
-            if (silent.knows or 0) != self.book(version).clock(org).version:
-                self._ring(key, version)
-            fact = {"is": "sweep", "orgId": org, "contactId": contact_id, "at": clock}
-            Step(self, f"config-{version}-{org}-{contact_id}", key, fact, version, self.contacts[key]).run()
+            contact, rules = self.contacts[key], self.book(version).clock(org)
+            silent: Silent = contact["silent"]
+            fresh, profiles = (silent.knows or 0) != rules.version, dict(contact["profiles"])
+            dues = self.looks.dues(key, contact, self.book(version)) if fresh else {}
+            overdue = [profile for profile, due in dues.items() if due <= clock]
+            fact = {"is": "sweep", "orgId": org, "contactId": contact_id, "at": clock, "due": overdue}
+            Step(self, f"config-{version}-{org}-{contact_id}", key, fact, version, contact, clock).run()
+            if fresh:
+                self._ring(key, version, clock)
+            else:
+                self.looks.after_input(key, contact, version, clock, silent.start, profiles)
 
     def due(self, keys: list[bytes], version: int, clock: int) -> int:
         """Look at the contacts whose time has come at the end of a batch, in (time, key) order; return how often."""
@@ -131,24 +140,16 @@ class Reference:
         number = 0
         while looks and number < LOOKS_OF_A_BATCH:
             _, name, key = heappop(looks)
-            self._ring(key, version)
+            self._ring(key, version, clock)
             again = self.contacts[key]["silent"].look
             if again is not None and again <= clock:
                 heappush(looks, (again, name, key))
             number += 1
         return number
 
-    def _ring(self, key: bytes, version: int) -> None:
-        """Let the due time act at which a contact is looked at, each rule in an output of its own (S37)."""
-        org, _, contact_id = key.decode().partition(":")
-        contact = self.contacts[key]
+    def _ring(self, key: bytes, version: int, now: int) -> None:
         self._remember_past(key)
-        due, rules = contact["silent"].ring(self.book(version).clock(org))
-        for rule in rules:
-            cap, paid = cap_of(rule), contact["fires"].get(rule["id"], 0)
-            if cap is None or paid < cap:
-                fact = {"is": "clock", "orgId": org, "contactId": contact_id, "at": due, "rule": rule}
-                Step(self, f"clock-{due}-{rule['id']}-{org}-{contact_id}", key, fact, version, contact).run()
+        self.looks.ring(key, self.contacts[key], version, now)
 
     def known_as(self, text: str) -> str:
         """What is remembered of an id: all of it."""

@@ -2,7 +2,8 @@
 
 Laws: slow and obvious; the rulebook at version v is the records with offset below v.  Since when a silence rule counts
 is D25 as decision 0014 says it: the ``updatedAt`` of the record that gave it its ``inactivity`` or made it active, of a
-profile with drafts that of its publish.
+profile with drafts that of its publish.  Since when a profile decays is the ``updatedAt`` of the record that made it so
+(decision 0015).
 """
 
 import json
@@ -10,8 +11,8 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import Any
 
-from tests.faults.reference_profiles import scoring_rules
-from tests.faults.reference_rules import ClockRules, ConfigLog, Rulebook, cap_of
+from tests.faults.reference_profiles import bodies_of, scoring_rules
+from tests.faults.reference_rules import ClockRules, ConfigLog, Rulebook, cap_of, thresholds_of
 from tests.faults.reference_values import parse_time
 
 Rule = dict[str, Any]
@@ -43,8 +44,7 @@ def after(book: Rulebook, version: int, key: str, value: bytes | None) -> Rulebo
         profiles = {one: profile for one, profile in book.profiles.get(org, {}).items() if one != name}
         profiles |= {} if body is None else {name: body}
         changed = replace(book, profiles=book.profiles | {org: profiles})
-    publish = body if kind == "profile" and name != "default" else None
-    clock = clock_after(book, changed, org, version, publish)
+    clock = clock_after(book, changed, org, version, body if kind == "profile" else None)
     return replace(changed, clocks=changed.clocks | {org: clock})
 
 
@@ -52,9 +52,10 @@ def silences(book: Rulebook, org: str) -> dict[int, Rule]:
     return {number: rule for number, rule in scoring_rules(book, org).items() if rule.get("inactivity") is not None}
 
 
-def clock_after(before: Rulebook, now: Rulebook, org: str, version: int, publish: Rule | None) -> ClockRules:
-    """The clock rules of an org after a record, the same ones when it changes nothing of them."""
+def clock_after(before: Rulebook, now: Rulebook, org: str, version: int, profile: Rule | None) -> ClockRules:
+    """The clock rules of an org after a record, perhaps of a profile, the same ones when it changes nothing of them."""
     clock, earlier, live = before.clock(org), silences(before, org), silences(now, org)
+    publish = None if profile is None or profile.get("id", "default") == "default" else profile
     since = dict(clock.since)
     for number, rule in live.items() if earlier != live else ():
         known = earlier.get(number)
@@ -63,9 +64,22 @@ def clock_after(before: Rulebook, now: Rulebook, org: str, version: int, publish
             since[number] = parse_time((publish or rule)["updatedAt"] if is_published else rule["updatedAt"])
     active = tuple(rule for rule in live.values() if rule.get("active", True))
     kept = tuple((number, since[number]) for number in live)
-    if said(active, kept) == said(clock.rules, clock.since):
+    decays = decays_after(clock, now, org, profile)
+    if said(active, kept) == said(clock.rules, clock.since) and decays == clock.decays:
         return replace(clock, since=kept)
-    return ClockRules(version, active, kept)
+    return ClockRules(version, active, kept, decays)
+
+
+def decays_after(clock: ClockRules, now: Rulebook, org: str, profile: Rule | None) -> dict[str, tuple[int, list[Any]]]:
+    """Which profiles decay after a record: those that did not before do since its ``updatedAt``."""
+    found: dict[str, tuple[int, list[Any]]] = {}
+    for name, body in bodies_of(now, org).items():
+        if body.get("decay") is not None:
+            since = clock.decays[name][0] if name in clock.decays else parse_time((profile or {})["updatedAt"])
+            groups = {group["name"]: (group.get("min"), group.get("max")) for group in body.get("groups", [])}
+            limits = [body.get("floor"), body.get("ceiling"), groups]
+            found[name] = (since, [body["decay"], *limits, thresholds_of(body)])
+    return found
 
 
 def terms(rule: Rule) -> tuple[int, bool]:

@@ -4,6 +4,7 @@ Laws: slow and obvious; stdlib only; no code of the engine.  When a contact is l
 said of it: one that was last looked at with other clock rules learns of new ones at its next input, look or sweep.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,30 +58,51 @@ class Silent:
         found = [next_due(rule, since, self.start, self.acted) for rule, since in zipped(clock)]
         return min((due for due in found if due is not None), default=None)
 
-    def ring(self, clock: ClockRules) -> tuple[int, list[Rule]]:
-        """Look at the contact: the due time that acts now with its rules, or none, for only the look was moved."""
-        due = self.next_due(clock)
-        acting: list[Rule] = []
-        if self.knows == clock.version and due is not None and due == self.look:
-            acting = [rule for rule, since in zipped(clock) if next_due(rule, since, self.start, self.acted) == due]
-            self.acted = due
-        self.look, self.knows = self.next_due(clock), clock.version
-        return due or 0, acting
+    def ring(self, clock: ClockRules, moves: dict[str, int]) -> tuple[int, list[str], list[Rule]]:
+        """Look at the contact: the due time that acts now, with the profiles that are told then and the rules that pay,
+        or none, for the look is only to be moved.
 
-    def after_input(self, clock: ClockRules, start_before: int | None, now: int) -> None:
+        ``moves`` has, by profile, when decay is told.
+        """
+        silent = self.next_due(clock)
+        due = first_of(silent, *moves.values())
+        if due is None or due != self.look or self.knows != clock.version:
+            return 0, [], []
+        rules = [rule for rule, since in zipped(clock) if next_due(rule, since, self.start, self.acted) == due]
+        if due == silent:
+            self.acted = due
+        return due, [profile for profile, at in moves.items() if at == due], rules
+
+    def await_next(self, clock: ClockRules, moves: dict[str, int]) -> None:
+        """The next look is at the first due time there is."""
+        self.look, self.knows = first_of(self.next_due(clock), *moves.values()), clock.version
+
+    def after_input(
+        self, clock: ClockRules, start_before: int | None, now: int, moved: Sequence[int | None] = ()
+    ) -> None:
         """See that the contact is not looked at too late: a look that has become too early stays (decision 0014).
 
-        What was due by the time at which a contact becomes known is over.
+        What was due by the time at which a contact becomes known is over.  ``moved`` has when to look at each profile
+        that the input has moved and that decays.
         """
-        if clock.version == 0 or start_before == self.start:
+        if clock.version == 0:
             return
         if start_before is None:
             self.acted = now
         first = self.next_due(clock)
-        if start_before is None or self.look is None:
+        if start_before is None:
             self.look, self.knows = first, clock.version
-        elif self.look > self.start + min((rule["inactivity"]["days"] * DAY for rule in clock.rules), default=0):
-            self.look = None if first is None else min(first, self.look)
+        elif start_before != self.start and (self.look is None or self.look > self.start + shortest(clock)):
+            self.look = first if first is None and not clock.decays else first_of(first, self.look)
+        self.look = first_of(self.look, *moved)
+
+
+def first_of(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def shortest(clock: ClockRules) -> int:
+    return min((rule["inactivity"]["days"] * DAY for rule in clock.rules), default=0)
 
 
 def zipped(clock: ClockRules) -> list[tuple[Rule, int]]:

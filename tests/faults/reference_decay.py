@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 from math import floor
 from typing import Any
 
@@ -34,14 +35,18 @@ def roots() -> list[int]:
 ROOTS = roots()
 
 
+@lru_cache(maxsize=1024)
+def factor(part: int, half_life: int) -> int:
+    fraction, left = 2**40 * part // half_life, 2**62
+    for k, bit in enumerate(f"{fraction:040b}"):
+        if bit == "1":
+            left = (left * ROOTS[k] + 2**61) // 2**62
+    return left
+
+
 def halved(amount: int, passed: int, half_life: int) -> int:
-    whole = passed // half_life
-    fraction = 2**40 * (passed % half_life) // half_life
-    left = 2**62
-    for k in range(1, 41):
-        if f"{fraction:040b}"[k - 1] == "1":
-            left = (left * ROOTS[k - 1] + 2**61) // 2**62
-    return (amount * left + 2 ** (61 + whole)) // 2 ** (62 + whole)
+    whole, part = divmod(passed, half_life)
+    return (amount * factor(part, half_life) + 2 ** (61 + whole)) // 2 ** (62 + whole)
 
 
 @dataclass

@@ -1,12 +1,13 @@
 """The ledger of one contact for the reference: awards, what is shown, and what is told, over all profiles of one step.
 
 Laws: works on copies; ``close`` writes back what has changed and returns what is to be said, in the order of profile
-ids (S30); totals are raw, limits, groups and formulas decide what is shown (D1).
+ids (S30); totals are raw, limits, groups, decay and formulas decide what is shown (D1).
 """
 
 from copy import deepcopy
 from typing import Any
 
+from tests.faults.reference_fading import NANO, Fading
 from tests.faults.reference_profiles import (
     before_limits,
     bodies_of,
@@ -24,29 +25,64 @@ Body = dict[str, Any]
 
 
 def empty_profile() -> Body:
-    return {"total": 0, "awards": 0, "shown": 0, "version": 0, "held": [], "groups": {}, "fit": {}}
+    return {"total": 0, "awards": 0, "shown": 0, "version": 0, "held": [], "groups": {}, "fit": {},
+            "decay": None}  # fmt: skip
 
 
 class Ledger:
-    """``everything``: each published profile with a score is looked at, as a publish asks for (D15)."""
+    """``everything``: each published profile with a score is looked at, as a publish asks for (D15).
 
-    def __init__(self, contact: Body, book: Rulebook, org: str, everything: bool = False) -> None:
+    Awards decay from ``at``, at most the ``clock``; profiles that are ``due`` show what they have come to by
+    themselves.
+    """
+
+    def __init__(
+        self, contact: Body, book: Rulebook, org: str, clock: int, at: int | None = None, everything: bool = False
+    ) -> None:
         self.contact, self.book, self.org, self.everything = contact, book, org, everything
+        self.clock, self.at = clock, clock if at is None else at
         self.bodies = bodies_of(book, org)
         self.states: dict[str, Body] = {}
         self.awards: dict[str, list[Body]] = {}
+        self.fading: dict[str, Fading] = {}
+        self.due: set[str] = set()
         for profile in sorted(contact["profiles"]) if everything else ():
             if profile in self.bodies:
                 self.state(profile)
 
     def state(self, profile: str) -> Body:
-        known = self.contact["profiles"].get(profile, empty_profile())
-        return self.states.setdefault(profile, deepcopy(known))
+        if profile not in self.states:
+            state = self.states[profile] = deepcopy(self.contact["profiles"].get(profile, empty_profile()))
+            if profile in self.book.clock(self.org).decays:
+                self.fading[profile] = self.faded(profile, state)
+        return self.states[profile]
+
+    def faded(self, profile: str, state: Body) -> Fading:
+        since, _ = self.book.clock(self.org).decays[profile]
+        return Fading(self.bodies[profile], state, since, self.clock)
+
+    def let_fall(self, profile: str) -> None:
+        """A profile has become due by itself."""
+        self.state(profile)
+        self.due.add(profile)
 
     def unlimited(self, profile: str) -> int:
-        return before_limits(self.bodies.get(profile, {}), self.contact["profiles"].get(profile, empty_profile()))
+        """What a profile shows before floor and ceiling; nothing is opened by it."""
+        state = self.contact["profiles"].get(profile, empty_profile())
+        if profile in self.book.clock(self.org).decays:
+            fading = self.faded(profile, state)
+            return fading.unlimited(fading.clock)
+        return before_limits(self.bodies.get(profile, {}), state)
 
     def award(
+        self, profile: str, rule_id: int | None, name: str | None, points: int, reason: str, group: str | None = None
+    ) -> None:
+        """Log an award, which fades where the profile does."""
+        points = self.log(profile, rule_id, name, points, reason, group)
+        if profile in self.fading:
+            self.fading[profile].add(group, points * NANO, self.at)
+
+    def log(
         self, profile: str, rule_id: int | None, name: str | None, points: int, reason: str, group: str | None = None
     ) -> int:
         """Log an award, of which only counts what fits (S3); return that."""
@@ -72,8 +108,10 @@ class Ledger:
             if operands(self.bodies.get(profile, {})) is None:
                 state = self.state(profile)
                 if state["total"] != 0:
-                    self.award(profile, None, None, -state["total"], "reset")
+                    self.log(profile, None, None, -state["total"], "reset")
                 state["groups"], state["fit"] = {}, {}
+                if profile in self.fading:
+                    self.fading[profile].forget()
 
     def fit(self, facts_changed: bool) -> None:
         """S36: every fit rule after new facts, else only those whose condition may have changed without (D24)."""
@@ -105,7 +143,7 @@ class Ledger:
             verb = "Taken back" if worth == 0 else "Changed" if paid else "Rule"
             name = None if rule is None else rule["name"]
             reason = "Taken back: a deleted rule" if rule is None else f"{verb}: {name}"
-            paid += self.award(profile, number, name, worth - paid, reason, wanted)
+            paid += self.log(profile, number, name, worth - paid, reason, wanted)
         fit = self.state(profile)["fit"]
         fit.pop(number, None)
         if paid:
@@ -125,7 +163,10 @@ class Ledger:
             if profile not in self.states:
                 return stored, False
             state = self.states[profile]
-            shown = limited(body or {}, before_limits(body or {}, state))
+            if profile in self.fading:
+                shown = self.fading[profile].shown(stored, profile in self.awards or profile in self.due)
+            else:
+                shown = limited(body or {}, before_limits(body or {}, state))
             return shown, profile in self.awards or shown != stored
         found = [(value if part in self.bodies else 0, told) for part in parts for value, told in [self.score(part)]]
         seen = self.everything and any(part in self.contact["profiles"] for part in (profile, *parts))
@@ -139,6 +180,9 @@ class Ledger:
         news: list[tuple[str, Body, int, list[Body]]] = []
         scores = {profile: self.score(profile) for profile in sorted({*self.states, *self.bodies})}
         for profile, (shown, told) in scores.items():
+            if profile in self.states:
+                fading = self.fading.get(profile)
+                self.states[profile]["decay"] = None if fading is None else fading.kept(told)
             if told:
                 state = self.state(profile)
                 before, state["shown"] = state["shown"], shown

@@ -3,7 +3,7 @@
 Laws: slow and obvious; stdlib only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.reference_values import parse_time, value_mark
@@ -13,11 +13,16 @@ ConfigLog = list[tuple[int, bytes | None, bytes | None]]
 
 @dataclass(frozen=True)
 class ClockRules:
-    """The live silences of one org in id order, and the rulebook version at which they last changed (0: never any)."""
+    """What acts by the clock in one org, and the rulebook version at which that last changed (0: never any).
+
+    ``rules`` are the live silences in id order; ``decays`` has, by profile, since when it decays and what of its body
+    says when that is told.
+    """
 
     version: int = 0
     rules: tuple[dict[str, Any], ...] = ()
     since: tuple[tuple[int, int], ...] = ()
+    decays: dict[str, tuple[int, list[Any]]] = field(default_factory=dict[str, tuple[int, list[Any]]])
 
 
 @dataclass(frozen=True)

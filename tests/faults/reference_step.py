@@ -29,19 +29,25 @@ class Whole(Protocol):
 class Step:
     """One of these."""
 
-    def __init__(self, whole: Whole, origin: str, key: bytes, fact: Body, version: int, contact: Contact) -> None:
+    def __init__(
+        self, whole: Whole, origin: str, key: bytes, fact: Body, version: int, contact: Contact, clock: int
+    ) -> None:
         self.whole, self.origin, self.key, self.fact, self.version, self.contact = (
             whole, origin, key, fact, version, contact,
         )  # fmt: skip
         self.book = whole.book(version)
-        self.ledger = Ledger(contact, self.book, fact["orgId"], everything=fact["is"] == "sweep")
+        at = clock if fact.get("kind") == "set" else fact["at"]
+        self.ledger = Ledger(contact, self.book, fact["orgId"], clock, at, everything=fact["is"] == "sweep")
         self.changed = False
         self.silent = False
 
     def run(self) -> str:
         fact = self.fact
+        for profile in fact.get("due", []):
+            self.ledger.let_fall(profile)
         if fact["is"] == "clock":
-            self._pay(fact["rule"]["id"], fact["rule"])
+            for rule in fact["rules"]:
+                self._pay(rule["id"], rule)
             return "applied" if self._publish() else "no_effect"
         before = (list(self.contact["tags"]), fact["is"] == "attributes")
         if fact["is"] == "attributes":

@@ -25,13 +25,14 @@ from stream_app.delivery.rocks import RocksStore
 from stream_app.operations.phases import probe_from
 from stream_app.operations.process import BrokerAnswers, run
 from tests.faults.compare_outputs import kept_value
-from tests.faults.compare_state import OUTCOMES, Sections, hash_of, stored_contact
-from tests.faults.honest import dead_letter_headers, sections_of
+from tests.faults.compare_state import OUTCOMES
+from tests.faults.honest import dead_letter_headers
 from tests.faults.logs import OUTPUTS, SOURCE_ROLES
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import Record
 from tests.faults.reference_pages import remembered
 from tests.faults.reference_rules import ConfigLog
+from tests.faults.stored_contact import Sections, hash_of, sections_of, stored_contact
 
 
 class HashedReference(Reference):

@@ -11,10 +11,11 @@ from schemas.state import SEPARATOR
 from stream_app.delivery.handler import Effects
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
 from stream_app.scoring.sweep import shown_may_move
-from tests.faults.compare_state import hash_of, live, stored_contact
+from tests.faults.compare_state import live
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import Record
 from tests.faults.reference_rules import same
+from tests.faults.stored_contact import hash_of, stored_contact
 from tests.property.draws import ROLES, Given, config_records, configs, edits, streams
 from tests.scoring_kit import CROSSINGS, DEAD, ENGAGEMENT, SCORES, T0, Engine, FakeRecord
 

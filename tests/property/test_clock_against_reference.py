@@ -114,7 +114,8 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode) -> d
 
     def go_on(key: bytes, until: int) -> None:
         while silents[key].overdue(of_clock, until):
-            due, acting = silents[key].ring(of_clock)
+            due, _, acting = silents[key].ring(of_clock, {})
+            silents[key].await_next(of_clock, {})
             for rule in acting:
                 cap, before = cap_of(rule), fires[key, rule["id"]]
                 if cap is None or before < cap:

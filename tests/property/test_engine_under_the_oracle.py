@@ -46,6 +46,8 @@ class Books:
 class RealEngine(HonestEngine):
     """The real handler behind the batches, with edits of rules between them."""
 
+    fading = True
+
     def __init__(self, seed: int, events: int, partitions: int) -> None:
         super().__init__(seed, events, partitions)
         self.first = self.version
