@@ -11,7 +11,7 @@ from tests.faults import reference_clock
 from tests.faults.honest import NOW_MS, HonestEngine
 from tests.faults.logs import Logs
 from tests.faults.oracle import check
-from tests.faults.planted import JOURNAL, SCORES, changed
+from tests.faults.planted_logs import JOURNAL, SCORES, changed
 from tests.faults.reference_codec import Record
 from tests.faults.test_oracle import WrongRules
 
