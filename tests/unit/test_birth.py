@@ -11,6 +11,7 @@ from schemas.times import DAY_MS, MAX_TIME, format_time
 from stream_app.delivery.handler import Effects
 from stream_app.processing.sections import decode_core
 from stream_app.scoring.decide import Input
+from stream_app.scoring.rulebook import EMPTY_RULEBOOK, fold
 from tests.scoring_kit import (
     COMMANDS,
     CONTACTS,
@@ -24,6 +25,8 @@ from tests.scoring_kit import (
     command_json,
     event,
     event_json,
+    profile_record,
+    rule_record,
     rulebook,
 )  # fmt: skip
 
@@ -180,6 +183,21 @@ def test_S52_of_several_lives_each_goes_on_where_the_clock_stands() -> None:
         engine.run(CONTACTS, FakeRecord(turn, None, timestamp=now), ceiling=now)
     dues = [(int(at) - T0) // DAY_MS for kind, at, rule, *_ in (one.split("-") for one in told) if kind == "clock"]
     assert dues == [*range(1, 30), 30, 30, *range(31, 41)]
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("decay", [{"halfLifeDays": 2}, {"percent": 10, "periodDays": 1}], ids=["half", "line"])
+def test_S38_S52_decay_of_another_life_tells_no_instant_again(decay: dict[str, int]) -> None:
+    folded = fold(EMPTY_RULEBOOK, [rule_record(0, **CLICK), profile_record(1, 3, 7, decay=decay)])
+    assert not folded.ignored
+    one, told = Fold(folded.rulebook), list[str]()
+    for end in (0.7, 1, 2.5, 2.5, 9):
+        one.put(event("link_click", at=T0))
+        one.wait(max(one.clock, day(end)))
+        told += [change.id for change in one.changes if change.id.startswith("clock-")]
+        one.outputs.clear()
+        one.put(Erase("1", "42", one.clock))
+    assert len(told) >= 5
     assert len(set(told)) == len(told)
 
 
