@@ -18,34 +18,26 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from tests.faults.deployment import Deployment
-from tests.faults.fleet_acts import ACTS, SCORE, Actor
-from tests.faults.fleet_books import BUSY_CONTACTS, ORGS, PAID_NAME, PAID_POINTS, PAID_TYPE, Books
-from tests.faults.fleet_client import Client, Tally, Told
+from tests.faults.fleet_acts import ACTS, Actor
+from tests.faults.fleet_asker import SCORE
+from tests.faults.fleet_books import BUSY_CONTACTS, ORGS, Books
+from tests.faults.fleet_client import Client, Tally
 from tests.faults.fleet_proof import prove
 from tests.faults.fleet_report import Plan, Report, quantiles, three
-from tests.faults.fleet_rules import RULES, edit_rules
-from tests.faults.harness import ROOT, ROOT_KEY, until
+from tests.faults.fleet_rules import edit_rules
+from tests.faults.fleet_setup import prepare
+from tests.faults.harness import ROOT, until
 from tests.faults.logs import read_logs
 from tests.faults.meter import JournalWatcher
 from tests.faults.oracle import check
 from tests.faults.verdict import Verdict
 
 GENERATE: Final = (sys.executable, "-c", "from stream_app.operations.command_line import main; main()", "generate")
-SCOPES: Final = ("read", "write", "admin")
 CATCH_UP_SECONDS: Final = 300.0
-KEY_SECONDS: Final = 30.0
 ASKERS: Final = 3  # clients that measure while a backlog is read
-SCORED: Final[tuple[dict[str, Any], ...]] = (
-    {"name": PAID_NAME, "eventType": PAID_TYPE, "points": PAID_POINTS},
-    {"name": "Delivered", "eventType": "email_delivered", "points": 1, "maxPerContact": 50},
-    {"name": "Opened", "eventType": "email_open", "points": 5, "maxPerContact": 10, "siteId": "1"},
-    {"name": "Clicked", "eventType": "email_click", "points": 10},
-    {"name": "Once a mail", "eventType": "email_open", "points": 2, "oncePer": "mailId"},
-    {"name": "Demo", "eventType": "tag_added", "points": 30, "eventFilter": {"tagName": "demo-requested"}},
-)
 
 
 class FleetCampaign:
@@ -69,7 +61,7 @@ class FleetCampaign:
             deployment.start()
             watcher = JournalWatcher(deployment.bootstrap, options)
             watcher.start()
-            self.prepare()
+            prepare(self.client(0), self.keys)
             if self.plan.backlog:
                 self.over_a_backlog(watcher)
             self.under_kills()
@@ -94,27 +86,6 @@ class FleetCampaign:
     def actor(self, number: int) -> Actor:
         dice = Random(self.plan.seed * 1000 + 500 + number)  # noqa: S311 - repeatable acts
         return Actor(self.books, self.client(number), self.keys, dice, self.halted)
-
-    def prepare(self) -> None:
-        """Make keys of both orgs, through workers at random, and with them, once every worker knows them, rules."""
-        client = self.client(0)
-        for org in ORGS:
-            for scope in SCOPES:
-                told = client.ask("POST", "/keys", ROOT_KEY, {"orgId": org, "scope": scope})
-                self.keys[org, scope] = made(told)["key"]
-        for key in self.keys.values():
-            for worker in range(len(client.ports)):
-                until(
-                    lambda w=worker, k=key: client.send(w, "GET", "/v1/accounting", k, None, None).status == 200,
-                    KEY_SECONDS,
-                    "a key is known to every worker",
-                )
-        for org in ORGS:
-            key = self.keys[org, "admin"]
-            for number, rule in enumerate(SCORED):
-                made(client.ask("POST", RULES, key, rule, once=f"rule-{number}"))
-            profile = {"name": "Lead score", "thresholds": [50, 100, 200]}
-            made(client.ask("PUT", "/scoring/profiles/{id}", key, profile, id="default"))
 
     def generate(self, events: int, seed: int, *more: str) -> subprocess.Popen[bytes]:
         """Start a load of events, and some commands, of both orgs."""
@@ -223,13 +194,6 @@ class FleetCampaign:
         """Add what the oracle found to what the clients have found."""
         self.report.verdict.findings += verdict.findings
         self.report.verdict.totals.update(verdict.totals)
-
-
-def made(told: Told | None) -> Any:
-    """Return the data of an answer without which there is no campaign."""
-    if told is None or not 200 <= told.status < 300:
-        raise RuntimeError(f"the campaign cannot be prepared: {told}")
-    return told.data
 
 
 def arguments(given: Iterable[str]) -> argparse.Namespace:
