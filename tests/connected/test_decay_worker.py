@@ -80,9 +80,7 @@ def decayed(made: Installation) -> dict[str, list[dict[str, Any]]]:
 def test_S38_a_partition_whose_scores_decay_replays_to_the_same_bytes(made: Installation, store: str) -> None:
     begun = now_ms() - DAY_MS + int(START_SECONDS * 1000)
     ticks = {contact: begun + int(SPAN_SECONDS * 1000) * n // len(OLD) for n, contact in enumerate(OLD)}
-    send(
-        made, *ticks.items()
-    )  # a day ago by their senders' time
+    send(made, *ticks.items())  # a day ago by their senders' time
     made.start_worker("sent:3", STORE=store)
     assert made.process is not None and made.process.wait(60) == -signal.SIGKILL
     made.start_worker(STORE=store)

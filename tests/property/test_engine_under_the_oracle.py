@@ -23,10 +23,12 @@ from tests.faults.authored import edited_records
 from tests.faults.honest import STORE_ID, HonestEngine
 from tests.faults.logs import SOURCE_ROLES, Entry, Logs
 from tests.faults.oracle import check
+from tests.faults.reference_looks import LOOKS_WITH_DECAY
 from tests.scoring_kit import COMMANDS, CONTACTS, CROSSINGS, DEAD, ENGAGEMENT, SCORES
 
 EDITS = 24
 TICK_CONTACTS = 500
+OF_DECAY = (LOOKS_WITH_DECAY, "changes by decay", "crossings by decay")
 
 
 @dataclass
@@ -170,7 +172,7 @@ def run(seed: int, events: int) -> Logs:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_engine_is_exact_over_edits_publishes_sweeps_and_due_times(seed: int) -> None:
-    verdict = check(run(seed, 900))
+    verdict = check(run(seed, 500))
     assert verdict.ok, verdict.table()
-    for name in ("sweeps", "changes by the clock", "changes by a publish", "batches of the clock"):
+    for name in ("sweeps", "changes by the clock", "changes by a publish", "batches of the clock", *OF_DECAY):
         assert verdict.totals[name] > 10, verdict.table()
