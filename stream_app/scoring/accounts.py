@@ -30,11 +30,13 @@ class Accounts:
     """The profiles of one contact.
 
     A profile without a state shows 0, whatever its limits: it begins with its first award.  Awards decay from ``at``,
-    at most ``clock``, which is where decaying scores are shown.
+    at most ``clock``, which is where decaying scores are shown; a clock that still stands at 0 (S60) tells no time, so
+    the input's own does, at least the contact's birth.
     """
 
     def __init__(self, core: Core, org: OrgRules, clock: int, at: int) -> None:
-        self._clock, self._at = clock, at
+        self._clock = clock or max(at, core.born_at)
+        self._at = at or self._clock
         self._core = core
         self._log_id = core.log_id
         self._paid: list[Award] = []

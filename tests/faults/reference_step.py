@@ -37,7 +37,8 @@ class Step:
         )  # fmt: skip
         self.book = whole.book(version)
         at = clock if fact.get("kind") == "set" else fact["at"]
-        self.ledger = Ledger(contact, self.book, fact["orgId"], clock, at, everything=fact["is"] == "sweep")
+        now = clock or max(at, contact["silent"].born)  # at 0 the clock tells no time (decision 0015)
+        self.ledger = Ledger(contact, self.book, fact["orgId"], now, at or now, everything=fact["is"] == "sweep")
         self.changed = False
         self.silent = False
 

@@ -203,3 +203,28 @@ def test_S38_S52_decay_of_another_life_tells_no_instant_again(decay: dict[str, i
 
 def ids(effects: Effects) -> list[str]:
     return [json.loads(value)["id"] for _, value, _ in effects.outputs.get(SCORES, ()) if value is not None]
+
+
+@pytest.mark.parametrize("ceiling", [None, 0])
+def test_S38_at_a_clock_that_tells_no_time_an_award_decays_from_its_own(ceiling: int | None) -> None:
+    paid = rule_record(0, id=1, eventType="email_click", points=100)
+    engine = Engine(fold(EMPTY_RULEBOOK, [paid, profile_record(1, decay={"halfLifeDays": 14})]).rulebook)
+    clicked = FakeRecord(0, event_json(type="email_click", occurredAt=format_time(T0)), timestamp=T0)
+    told = engine.run(ENGAGEMENT, clicked, ceiling=ceiling, until=0).outputs[SCORES]
+    told += engine.run(ENGAGEMENT, kind="clock", until=T0 + DAY_MS).outputs[SCORES]
+    changes = [json.loads(value or b"") for _, value, _ in told]
+    assert [(change["score"], change["occurredAt"]) for change in changes] == [
+        (100, format_time(T0)), (95, format_time(T0 + DAY_MS)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["set", "reset"])
+def test_S38_at_such_a_clock_a_set_decays_from_the_birth_and_a_reset_leaves_nothing(what: str) -> None:
+    fold_ = Fold(fold(EMPTY_RULEBOOK, [profile_record(0, decay={"halfLifeDays": 14})]).rulebook)
+    fold_.clock = 0
+    fold_.put(command("adjust", "c1", amount=50, at=T0))
+    fold_.put(command(what, "c2", amount=80, at=T0))
+    after = {"set": 80, "reset": 0}[what]
+    assert fold_.scores[-1] == after
+    fold_.wait(T0 + 14 * DAY_MS)
+    assert fold_.score == after // 2
