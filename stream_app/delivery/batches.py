@@ -64,9 +64,8 @@ class Batches:
             if take is not None:
                 count = await self._records(take)
             more = await self._sweep() or await self._due()
-            self.rest = 0.0
-            if not more and not any(self._reader.lag().values()):
-                self.rest = self._pace.rest(count, time.monotonic() - begun)
+            rest = 0.0 if more else self._pace.rest(count, time.monotonic() - begun)
+            self.rest = rest if rest and not any(self._reader.lag().values()) else 0.0
             return more or take is not None
 
     # ------------------------------------------------------------------ kinds

@@ -6,7 +6,7 @@ fail, they never skip.  LEADSTREAM_SCREENSHOTS names a folder to keep pictures i
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from stream_app.authoring.api_keys import KeyRing
+from tests.unit.web_client import Client, serving
 from tests.unit.web_fakes import DEMO, World, api_key
 
 AXE = Path(__file__).with_name("axe.min.js")
@@ -76,6 +77,20 @@ async def sign_in(page: Page, url: str, key: str = DEMO) -> None:
 async def visit(page: Page, view: str) -> None:
     """Go to a view by its address, as a link would."""
     await page.evaluate("(hash) => { location.hash = hash; }", view)
+
+
+@asynccontextmanager
+async def at(
+    browser: Browser, world: World, view: str, key: str = ADMIN, *, width: int = 1280, scheme: Scheme = "light",
+    before: Callable[[Client], Awaitable[None]] | None = None,
+) -> AsyncIterator[tuple[Page, Client]]:  # fmt: skip
+    """Open a page that is signed in and shows a view; what is done ``before`` comes before the sign-in."""
+    async with serving(world) as client, page_of(browser, width=width, scheme=scheme) as page:
+        if before is not None:
+            await before(client)
+        await sign_in(page, str(client.make_url("")), key)
+        await visit(page, view)
+        yield page, client
 
 
 async def picture(page: Page, name: str) -> None:

@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from schemas.ids import contact_key
 from stream_app.delivery.sender import Unsent
@@ -15,30 +13,18 @@ from tests.browser.page_kit import (
     WRITER,
     Scheme,
     allow,
+    at,
     check_accessible,
     check_fits,
-    page_of,
     picture,
-    sign_in,
     visit,
     world_with_keys,
 )
 from tests.connected.waiting import until
-from tests.unit.web_client import Client, serving
-from tests.unit.web_fakes import DEMO, SCORES, World, bearer, change, core, facts
+from tests.unit.web_client import Client
+from tests.unit.web_fakes import DEMO, SCORES, bearer, change, core, facts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@asynccontextmanager
-async def at(
-    browser: Browser, world: World, view: str, key: str = WRITER, *, width: int = 1280, scheme: Scheme = "light"
-) -> AsyncIterator[tuple[Page, Client]]:
-    """A page that is signed in and shows a view."""
-    async with serving(world) as client, page_of(browser, width=width, scheme=scheme) as page:
-        await sign_in(page, str(client.make_url("")), key)
-        await visit(page, view)
-        yield page, client
 
 
 async def adjust(client: Client, contact: str, points: int, reason: str = "by hand") -> None:
@@ -72,7 +58,7 @@ async def test_contact_opens_from_the_board_by_keyboard(browser: Browser) -> Non
 
 
 async def test_list_is_by_latest_change_and_goes_on(browser: Browser) -> None:
-    async with at(browser, world_with_keys(), "#/contacts") as (page, client):
+    async with at(browser, world_with_keys(), "#/contacts", WRITER) as (page, client):
         await expect(page.locator("#contacts-none")).to_contain_text("No contact")
         for number in range(1, 30):
             await adjust(client, str(number), number)
@@ -100,7 +86,7 @@ async def test_list_is_by_latest_change_and_goes_on(browser: Browser) -> None:
 
 
 async def test_adjusting_shows_the_new_score_and_the_log(browser: Browser) -> None:
-    async with at(browser, world_with_keys(), "#/contacts/42") as (page, client):
+    async with at(browser, world_with_keys(), "#/contacts/42", WRITER) as (page, client):
         await expect(page.locator("#contact-why")).to_have_text("There is no such contact.")
         await page.get_by_role("textbox", name="Points").fill("25")
         await page.get_by_label("Reason").fill("Met at the fair")
@@ -118,7 +104,7 @@ async def test_adjusting_shows_the_new_score_and_the_log(browser: Browser) -> No
 
 async def test_a_change_is_shown_while_the_log_is_read(browser: Browser) -> None:
     world = world_with_keys()
-    async with at(browser, world, "#/contacts/42") as (page, client):
+    async with at(browser, world, "#/contacts/42", WRITER) as (page, client):
         for number in range(1, 46):
             await adjust(client, "42", 1, f"Act {number}")
         await page.locator("#contact-refresh").click()
@@ -138,7 +124,7 @@ async def test_a_change_is_shown_while_the_log_is_read(browser: Browser) -> None
 
 
 async def test_what_is_wrong_stands_at_its_field(browser: Browser) -> None:
-    async with at(browser, world_with_keys(), "#/contacts/42") as (page, _):
+    async with at(browser, world_with_keys(), "#/contacts/42", WRITER) as (page, _):
         await page.get_by_role("button", name="Adjust").click()
         await expect(page.locator("#adjust-points-error")).to_have_text("Type a whole number.")
         await expect(page.get_by_role("textbox", name="Points")).to_be_focused()
@@ -163,7 +149,7 @@ async def test_what_is_wrong_stands_at_its_field(browser: Browser) -> None:
 
 async def test_an_adjustment_of_unknown_outcome_is_sent_again_under_its_key(browser: Browser) -> None:
     world = world_with_keys()
-    async with at(browser, world, "#/contacts/42") as (page, _):
+    async with at(browser, world, "#/contacts/42", WRITER) as (page, _):
         keys: list[str] = []
         page.on("request", lambda asked: keys.append(asked.headers.get("idempotency-key", "")))
         world.sender.unsent = Unsent(certain=False)
@@ -184,7 +170,7 @@ async def test_an_adjustment_of_unknown_outcome_is_sent_again_under_its_key(brow
 
 async def test_an_adjustment_that_waits_is_said(browser: Browser) -> None:
     world = world_with_keys()
-    async with at(browser, world, "#/contacts/42") as (page, _):
+    async with at(browser, world, "#/contacts/42", WRITER) as (page, _):
         world.sender.held = []
         await page.get_by_role("textbox", name="Points").fill("10")
         await page.get_by_role("button", name="Adjust").click()
@@ -196,7 +182,7 @@ async def test_an_adjustment_that_waits_is_said(browser: Browser) -> None:
 
 async def test_restoring_and_too_many_requests_are_said_where_one_looks(browser: Browser) -> None:
     world = world_with_keys()
-    async with at(browser, world, "#/contacts/42") as (page, client):
+    async with at(browser, world, "#/contacts/42", WRITER) as (page, client):
         await adjust(client, "42", 5)
         world.partitions.stores.clear()
         await page.locator("#contact-refresh").click()
@@ -207,7 +193,7 @@ async def test_restoring_and_too_many_requests_are_said_where_one_looks(browser:
 
 async def test_rate_limit_is_said_and_ends_no_session(browser: Browser) -> None:
     world = world_with_keys(LEADSTREAM_RATE_LIMIT_PER_SECOND="4")
-    async with at(browser, world, "#/contacts") as (page, client):
+    async with at(browser, world, "#/contacts", WRITER) as (page, client):
 
         async def said(id_: str, words: str) -> bool:
             await asyncio.gather(*(ask_any(client) for _ in range(20)))
@@ -248,7 +234,7 @@ async def test_a_read_key_sees_no_forms_and_a_lost_scope_is_said(browser: Browse
 
 async def test_a_revoked_key_ends_at_the_gate(browser: Browser) -> None:
     world = world_with_keys()
-    async with at(browser, world, "#/contacts") as (page, _):
+    async with at(browser, world, "#/contacts", WRITER) as (page, _):
         allow(world)
         await expect(page.get_by_role("alert").filter(has_text="This key is not valid.")).to_be_visible()
         assert await page.evaluate("sessionStorage.length") == 0
@@ -256,7 +242,7 @@ async def test_a_revoked_key_ends_at_the_gate(browser: Browser) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (380, "dark")])
 async def test_views_are_accessible_and_fit(browser: Browser, width: int, scheme: Scheme) -> None:
-    async with at(browser, world_with_keys(), "#/contacts", width=width, scheme=scheme) as (page, client):
+    async with at(browser, world_with_keys(), "#/contacts", WRITER, width=width, scheme=scheme) as (page, client):
         long = "someone-with-a-very-long-identifier." * 3
         for contact in ("42", long):
             await adjust(client, contact, 12_345, "A reason that goes on and on, " * 8)

@@ -1,8 +1,7 @@
 """Several profiles in a real browser: which one a list, a contact and a log show is chosen there (S30, S35)."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -11,19 +10,18 @@ from playwright.async_api import Browser, Page, expect
 from stream_app.authoring.config_log import AuthoredKey
 from stream_app.authoring.edits import Act, Create, Done
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, fold
+from tests.browser import page_kit
 from tests.browser.page_kit import (
     WRITER,
     Scheme,
     check_accessible,
     check_fits,
-    page_of,
     picture,
-    sign_in,
     visit,
     world_with_keys,
 )
 from tests.connected.waiting import until
-from tests.unit.web_client import Client, serving
+from tests.unit.web_client import Client
 from tests.unit.web_fakes import DEMO, World, bearer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -48,12 +46,12 @@ async def world_with_profiles() -> World:
     return world
 
 
-@asynccontextmanager
-async def at(
+def at(
     browser: Browser, world: World, view: str, key: str = WRITER, *, width: int = 1280, scheme: Scheme = "light"
-) -> AsyncIterator[tuple[Page, Client]]:
+) -> AbstractAsyncContextManager[tuple[Page, Client]]:
     """A page that is signed in and shows a view of two contacts, who were given points in the profiles there are."""
-    async with serving(world) as client, page_of(browser, width=width, scheme=scheme) as page:
+
+    async def give_points(client: Client) -> None:
         for contact, profile, points in (("42", "default", 60), ("42", "fit", 25), ("7", "default", 5)):
             if profile != "default" and world.config.records == []:
                 continue
@@ -62,9 +60,8 @@ async def at(
                 assert answer.status == 200, await answer.text()
             then = time.time_ns() // 1_000_000
             await until(lambda then=then: time.time_ns() // 1_000_000 > then)  # those of one moment have no order
-        await sign_in(page, str(client.make_url("")), key)
-        await visit(page, view)
-        yield page, client
+
+    return page_kit.at(browser, world, view, key, width=width, scheme=scheme, before=give_points)
 
 
 async def test_a_list_is_of_the_profile_that_is_chosen_and_leads_to_its_log(browser: Browser) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.page_kit import WRITER, Scheme, check_accessible, check_fits, picture
-from tests.browser.test_rules import OPENED, at, change_elsewhere, having, kept
+from tests.browser.page_kit import WRITER, Scheme, at, check_accessible, check_fits, picture
+from tests.browser.test_rules import OPENED, change_elsewhere, having, kept
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

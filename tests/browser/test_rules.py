@@ -1,12 +1,10 @@
 """Rules in a real browser: listed with their fire counts, added, edited, deleted, and only shown to a key of less."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from schemas.authored import Rule
 from stream_app.authoring.edits import Create
@@ -15,31 +13,19 @@ from tests.browser.page_kit import (
     WRITER,
     Scheme,
     allow,
+    at,
     check_accessible,
     check_fits,
-    page_of,
     picture,
-    sign_in,
     visit,
     world_with_keys,
 )
-from tests.unit.web_client import Client, serving
+from tests.unit.web_client import Client
 from tests.unit.web_fakes import DEMO, World, bearer, core
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPENED: dict[str, Any] = {"name": "Opened", "eventType": "email_open", "points": 5}
-
-
-@asynccontextmanager
-async def at(
-    browser: Browser, world: World, view: str, key: str = ADMIN, *, width: int = 1280, scheme: Scheme = "light"
-) -> AsyncIterator[tuple[Page, Client]]:
-    """A page that is signed in and shows a view."""
-    async with serving(world) as client, page_of(browser, width=width, scheme=scheme) as page:
-        await sign_in(page, str(client.make_url("")), key)
-        await visit(page, view)
-        yield page, client
 
 
 async def having(*bodies: dict[str, Any]) -> World:
