@@ -210,8 +210,10 @@ def test_S38_at_a_clock_that_tells_no_time_an_award_decays_from_its_own(ceiling:
     paid = rule_record(0, id=1, eventType="email_click", points=100)
     engine = Engine(fold(EMPTY_RULEBOOK, [paid, profile_record(1, decay={"halfLifeDays": 14})]).rulebook)
     clicked = FakeRecord(0, event_json(type="email_click", occurredAt=format_time(T0)), timestamp=T0)
-    told = engine.run(ENGAGEMENT, clicked, ceiling=ceiling, until=0).outputs[SCORES]
-    told += engine.run(ENGAGEMENT, kind="clock", until=T0 + DAY_MS).outputs[SCORES]
+    told = [
+        *engine.run(ENGAGEMENT, clicked, ceiling=ceiling, until=0).outputs[SCORES],
+        *engine.run(ENGAGEMENT, kind="clock", until=T0 + DAY_MS).outputs[SCORES],
+    ]
     changes = [json.loads(value or b"") for _, value, _ in told]
     assert [(change["score"], change["occurredAt"]) for change in changes] == [
         (100, format_time(T0)), (95, format_time(T0 + DAY_MS)),
