@@ -21,7 +21,7 @@ CHECKPOINT_KEY: Final = b"\x00\x00checkpoint"
 DUE_PREFIX: Final = b"\x00\x00due"
 DUE_END: Final = b"\x00\x00duf"
 FIRST_KEY: Final = b"\x00\x01"
-WRITE_BUFFER_BYTES: Final = 8 << 20
+WRITE_BUFFER_BYTES: Final = 4 << 20
 BLOCK_CACHE_BYTES: Final = 16 << 20
 
 

@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from mode import Service
 
+from stream_app.operations.allocator import tune_allocator
 from stream_app.operations.own_url import OwnUrl
 from stream_app.operations.topic_administration import TopicsRefused, check_topics
 from stream_app.settings import Settings
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 # Measured: 21 -> 15 us per event; young objects die in their batch, old ones are bytes that need no walking.
 COLLECTOR_THRESHOLDS = (50_000, 50, 100)
 RETRY_SECONDS = 1.0
+QUIET_SECONDS = 5.0
 
 
 class BrokerAnswers(Service):
@@ -84,6 +86,26 @@ class WhenReady(Service):
             await self.sleep(0.05)
 
 
+class CyclesCollected(Service):
+    """Collects after each rebalance what partitions that moved away have left: clients and tasks that hold each other.
+
+    The thresholds alone would let megabytes of that stand for hours.  Costs the loop some 25 ms.
+    """
+
+    def __init__(self, app: faust.App) -> None:
+        super().__init__()
+        self._app = app
+
+    @Service.task
+    async def _watch(self) -> None:
+        collected_at = 0
+        while not self.should_stop:
+            await self.sleep(QUIET_SECONDS)
+            if not self._app.rebalancing and collected_at != self._app.rebalancing_count:
+                collected_at = self._app.rebalancing_count
+                gc.collect()
+
+
 def tune_collector() -> None:
     """Freeze what start-up made and collect rarely."""
     gc.collect()
@@ -113,9 +135,10 @@ class RefusingWorker(faust.Worker):
 
 def run(app: faust.App, services: list[Service]) -> NoReturn:
     """Run services in order, then the app; ends by SIGTERM or SIGINT with exit code 0, by a refusal or crash with 1."""
+    tune_allocator()
+    tune_collector()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    tune_collector()
     worker = RefusingWorker(
         app, *services, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False, stdout=sys.stderr
     )

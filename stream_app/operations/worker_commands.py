@@ -55,7 +55,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
     from stream_app.operations.log_format import set_up_logging
     from stream_app.operations.own_url import OwnUrl
     from stream_app.operations.phases import probe_from
-    from stream_app.operations.process import BrokerAnswers, TopicsChecked, WhenReady, run
+    from stream_app.operations.process import BrokerAnswers, CyclesCollected, TopicsChecked, WhenReady, run
 
     set_up_logging(settings.log_format, settings.log_level)
     Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
@@ -69,6 +69,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
         app.ingest,
         app.score_log,
         OwnUrl(app, settings),
+        CyclesCollected(app),
         WhenReady(app, lambda: announce(settings, app.web_view.url) if announce else None),
         *(make(app) for make in also),
     ]

@@ -33,7 +33,7 @@ from stream_app.reading.award_rows import ROWS_KEPT, Run
 
 NUL: Final = b"\x00"
 MARK_KEY: Final = b"\x00mark-1"  # the number is the layout's: another layout has no mark and is read again
-WRITE_BUFFER_BYTES: Final = 4 << 20
+WRITE_BUFFER_BYTES: Final = 2 << 20
 CACHE_BYTES: Final = 16 << 20
 TRIM_EVERY: Final = 128
 _LAST: Final = 2**64 - 1

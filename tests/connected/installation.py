@@ -1,5 +1,6 @@
 """One leadstream on the tests' broker: a worker as a process, a load, and the command line beside it."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -8,13 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner, Result
 
+from schemas.times import format_time
 from stream_app.operations import authoring_commands
 from stream_app.operations.command_line import COMMANDS, root
 
@@ -28,6 +31,10 @@ def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < ends, "not in time"
         time.sleep(0.1)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Installation:
@@ -56,6 +63,24 @@ class Installation:
 
     def json(self, *words: str, options: tuple[str, ...] = ()) -> Any:
         return json.loads(self.run(*words, options=(*options, "--json")).stdout)
+
+    def put(self, kind: str, file: str, text: str | None = None) -> None:
+        """Put org 1's rules or profiles from a file, from ``text`` where it is "-"."""
+        put = self.run(kind, "put", options=("--org", "1", file), text=text, partitions=False)
+        assert put.exit_code == 0, put.output
+
+    def click(self, *events: tuple[str, int], by: Literal["event", "record"] = "event") -> None:
+        """Send a link_click of org 1 for each (contact, time); the time is the event's own or its record's."""
+        asyncio.run(self._click(events, by == "event"))
+
+    async def _click(self, events: Sequence[tuple[str, int]], own: bool) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            for contact, at in events:
+                body = {"orgId": "1", "contactId": contact, "type": "link_click"}
+                value = json.dumps(body | {"occurredAt": format_time(at)} if own else body).encode()
+                key, timestamp = f"1:{contact}".encode(), None if own else at
+                await producer.send(f"{self.prefix}.engagement", value, key, timestamp_ms=timestamp)
+            await producer.flush()
 
     def popen(self, *words: str, crash: str | None = None, **settings: str) -> subprocess.Popen[bytes]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LEADSTREAM_")}
@@ -110,8 +135,7 @@ def installed(bootstrap: str, prefix: str, folder: Path) -> Iterator[Installatio
     made = Installation(bootstrap, prefix, folder)
     assert made.run("topics", "apply").exit_code == 0
     for kind, file in (("rules", RULES), ("profiles", PROFILES)):
-        put = made.run(kind, "put", options=("--org", "1", str(file)), partitions=False)
-        assert put.exit_code == 0, put.output
+        made.put(kind, str(file))
     try:
         yield made
     finally:

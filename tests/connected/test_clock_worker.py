@@ -3,18 +3,16 @@
 import asyncio
 import json
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from schemas.times import DAY_MS, format_time
+from schemas.times import DAY_MS
 from tests.conftest import Broker
 from tests.connected import counter_fleet
-from tests.connected.installation import PARTITIONS, Installation, installed, wait
+from tests.connected.installation import PARTITIONS, Installation, installed, now_ms, wait
 
 RULES = [
     {"id": 101, "name": "Linked", "eventType": "link_click", "points": 10},
@@ -23,32 +21,11 @@ RULES = [
 CONTACTS = [f"quiet-{number}" for number in range(30)]
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @pytest.fixture
 def made(broker: Broker, scratch_prefix: str, tmp_path: Path) -> Iterator[Installation]:
     with installed(broker.bootstrap, scratch_prefix, tmp_path) as made:
-        put = made.run("rules", "put", options=("--org", "1", "-"), text=json.dumps(RULES), partitions=False)
-        assert put.exit_code == 0, put.output
+        made.put("rules", "-", json.dumps(RULES))
         yield made
-
-
-async def _send(bootstrap: str, topic: str, events: list[tuple[str, int]]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    try:
-        for contact, at in events:
-            body = {"orgId": "1", "contactId": contact, "type": "link_click", "occurredAt": format_time(at)}
-            await producer.send(topic, json.dumps(body).encode(), f"1:{contact}".encode())
-        await producer.flush()
-    finally:
-        await producer.stop()
-
-
-def send(made: Installation, *events: tuple[str, int]) -> None:
-    asyncio.run(_send(made.bootstrap, f"{made.prefix}.engagement", list(events)))
 
 
 def changes(made: Installation) -> list[dict[str, Any]]:
@@ -77,7 +54,7 @@ def test_S37_S60_the_wall_clock_pays_at_the_due_time_with_nobody_looking(made: I
     made.start_worker()
     wait(made.ready)
     due = now_ms() + 6000
-    send(made, *((contact, due - DAY_MS) for contact in CONTACTS))
+    made.click(*((contact, due - DAY_MS) for contact in CONTACTS))
     wait(lambda: len(silences(made)) == len(CONTACTS))
     assert now_ms() >= due
     assert silences(made) == wanted(due, *CONTACTS)
@@ -89,10 +66,10 @@ def test_S60_the_clock_of_records_pays_when_an_event_is_new_enough(made: Install
     made.start_worker(CLOCK="records")
     wait(made.ready)
     due = now_ms() + 3_600_000
-    send(made, *((contact, due - DAY_MS) for contact in CONTACTS))
+    made.click(*((contact, due - DAY_MS) for contact in CONTACTS))
     wait(lambda: made.applied() == len(CONTACTS))
     assert silences(made) == {}
-    send(made, *((f"busy-{number}", due) for number in range(60)))  # some in every partition
+    made.click(*((f"busy-{number}", due) for number in range(60)))  # some in every partition
     wait(lambda: len(silences(made)) == len(CONTACTS))
     assert silences(made) == wanted(due, *CONTACTS)
     assert same(made)
@@ -104,7 +81,7 @@ def test_a_worker_killed_around_a_clock_batch_pays_once(made: Installation, stor
     made.start_worker(STORE=store)
     wait(made.ready)
     due = now_ms() + 8000
-    send(made, *((contact, due - DAY_MS) for contact in CONTACTS))
+    made.click(*((contact, due - DAY_MS) for contact in CONTACTS))
     wait(lambda: made.applied() == len(CONTACTS))
     made.end_worker(signal.SIGKILL)
     wait(lambda: now_ms() > due)

@@ -4,18 +4,16 @@ import asyncio
 import json
 import re
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from schemas.times import DAY_MS
 from tests.conftest import Broker
 from tests.connected import counter_fleet
-from tests.connected.installation import PARTITIONS, Installation, installed, wait
+from tests.connected.installation import PARTITIONS, Installation, installed, now_ms, wait
 
 RULES = [
     {"id": 101, "name": "Linked", "eventType": "link_click", "points": 5000},
@@ -29,39 +27,17 @@ START_SECONDS, SPAN_SECONDS = 12.0, 10.0
 DECAYED = re.compile(r"clock-(\d+)-decay-1-([a-z]+-\d+)/default")
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @pytest.fixture
 def made(broker: Broker, scratch_prefix: str, tmp_path: Path) -> Iterator[Installation]:
     with installed(broker.bootstrap, scratch_prefix, tmp_path) as made:
-        put = made.run("rules", "put", options=("--org", "1", "-"), text=json.dumps(RULES), partitions=False)
-        assert put.exit_code == 0, put.output
+        made.put("rules", "-", json.dumps(RULES))
         put_decay(made, HALF_LIFE)
         yield made
 
 
 def put_decay(made: Installation, decay: dict[str, int]) -> None:
     body = {"id": "default", "name": "Lead score", "thresholds": THRESHOLDS, "decay": decay}
-    put = made.run("profiles", "put", options=("--org", "1", "-"), text=json.dumps([body]), partitions=False)
-    assert put.exit_code == 0, put.output
-
-
-async def _send(bootstrap: str, topic: str, events: list[tuple[str, int]]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    try:
-        for contact, at in events:
-            body = json.dumps({"orgId": "1", "contactId": contact, "type": "link_click"}).encode()
-            await producer.send(topic, body, f"1:{contact}".encode(), timestamp_ms=at)
-        await producer.flush()
-    finally:
-        await producer.stop()
-
-
-def send(made: Installation, *events: tuple[str, int]) -> None:
-    asyncio.run(_send(made.bootstrap, f"{made.prefix}.engagement", list(events)))
+    made.put("profiles", "-", json.dumps([body]))
 
 
 def decayed(made: Installation) -> dict[str, list[dict[str, Any]]]:
@@ -80,12 +56,12 @@ def decayed(made: Installation) -> dict[str, list[dict[str, Any]]]:
 def test_S38_a_partition_whose_scores_decay_replays_to_the_same_bytes(made: Installation, store: str) -> None:
     begun = now_ms() - DAY_MS + int(START_SECONDS * 1000)
     ticks = {contact: begun + int(SPAN_SECONDS * 1000) * n // len(OLD) for n, contact in enumerate(OLD)}
-    send(made, *ticks.items())  # a day ago by their senders' time
+    made.click(*ticks.items(), by="record")  # a day ago by their senders' time
     made.start_worker("sent:3", STORE=store)
     assert made.process is not None and made.process.wait(60) == -signal.SIGKILL
     made.start_worker(STORE=store)
     wait(made.ready)
-    send(made, *((contact, now_ms()) for contact in NEW))
+    made.click(*((contact, now_ms()) for contact in NEW), by="record")
     wait(lambda: now_ms() > begun + DAY_MS + SPAN_SECONDS * 1000 and made.applied() == len(OLD) + len(NEW))
     wait(lambda: decayed(made).keys() >= set(OLD))
     wait(lambda: any(contact in decayed(made) for contact in NEW))
