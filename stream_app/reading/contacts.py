@@ -20,7 +20,7 @@ from stream_app.delivery.status import PartitionStatus, PartitionsView
 from stream_app.processing.placement import partition_of
 from stream_app.processing.sections import decode_facts
 from stream_app.reading.award_rows import Asked, AwardLog, AwardRow, KnownRows
-from stream_app.scoring.account import Account
+from stream_app.scoring.account import Account, instant
 from stream_app.scoring.profiles import ScoredProfile
 
 RuleName = Callable[[str, int], str | None]
@@ -113,7 +113,7 @@ class ContactQueries:
         profile = core.profiles.get(profile_id)
         if profile is None and not self._published(org_id, profile_id):
             return NotFound("profile")
-        profile, as_of = self._aged(org_id, profile_id, profile or ProfileState(), status.clock)
+        profile, as_of = self._aged(org_id, profile_id, profile or ProfileState(), core, status.clock)
         email, asked = _email(committed, key), Asked(profile_id, limit, before)  # all of the state before any await
         known = await self._log.rows(partition, status.seq, key, core.log_id, asked)
         shown = [row for row in known.rows if asked.wants(row)][:limit]
@@ -124,12 +124,15 @@ class ContactQueries:
         """Tell whether a profile scores, so that every contact of the org has a score of it."""
         return profile_id == DEFAULT_PROFILE or (self._profiles is not None and profile_id in self._profiles(org_id))
 
-    def _aged(self, org_id: str, profile_id: str, state: ProfileState, clock: int) -> tuple[ProfileState, int | None]:
-        """Return a state as it has come to be at the clock, and the clock where that matters."""
+    def _aged(
+        self, org_id: str, profile_id: str, state: ProfileState, core: Core, clock: int
+    ) -> tuple[ProfileState, int | None]:
+        """Return a state as it has come to be by now, and when that is where it matters."""
         profile = None if self._profiles is None else self._profiles(org_id).get(profile_id)
         if profile is None or profile.decay is None:
             return state, None
-        return msgspec.structs.replace(state, shown=Account(profile, state, clock).now), clock
+        now = instant(clock, core.born_at)
+        return msgspec.structs.replace(state, shown=Account(profile, state, now).now), now
 
     def _row(self, org_id: str, row: AwardRow) -> LogRow:
         award = row.award

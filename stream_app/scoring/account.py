@@ -33,6 +33,14 @@ class Paying(Protocol):
     def reason(self) -> str: ...
 
 
+def instant(clock: int, born_at: int, at: int = 0) -> int:
+    """Return when a contact's decaying scores are looked at: at the clock of its partition.
+
+    One that still stands at 0 (S60) tells no time, so the input's own does, at least the contact's birth.
+    """
+    return clock or max(at, born_at)
+
+
 class Account:
     """One profile that this cause touches at ``clock``; ``due`` is set when it is to show what it has come to."""
 

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.outputs import Award
 from schemas.state import Core, Facts
-from stream_app.scoring.account import Account, Paying
+from stream_app.scoring.account import Account, Paying, instant
 from stream_app.scoring.conditions import Known
 from stream_app.scoring.contact import NEW_PROFILE
 from stream_app.scoring.decay import NO_PARTS
@@ -30,12 +30,11 @@ class Accounts:
     """The profiles of one contact.
 
     A profile without a state shows 0, whatever its limits: it begins with its first award.  Awards decay from ``at``,
-    at most ``clock``, which is where decaying scores are shown; a clock that still stands at 0 (S60) tells no time, so
-    the input's own does, at least the contact's birth.
+    at most `instant`, which is where decaying scores are shown.
     """
 
     def __init__(self, core: Core, org: OrgRules, clock: int, at: int) -> None:
-        self._clock = clock or max(at, core.born_at)
+        self._clock = instant(clock, core.born_at, at)
         self._at = at or self._clock
         self._core = core
         self._log_id = core.log_id
