@@ -34,7 +34,7 @@ class OrgFold:
         self.any_silence = self.any_silence or any(rule.inactivity is not None for rule in rules)
 
     def count_silences(self, version: int, published: ProfileRecord | None = None) -> None:
-        """Note since when each rule in force pays for silence, after a record, perhaps of a publish (D25)."""
+        """Note since when each active rule in force pays for silence, after a record, perhaps of a publish (D25)."""
         before, self.silences = self.silences, self._live_silences()
         if before == self.silences:
             return
@@ -45,7 +45,7 @@ class OrgFold:
             self.since[rule_id] = live_since(before.get(rule_id), self.since.get(rule_id, 0), after)
         for rule_id in before.keys() - self.silences.keys():
             del self.since[rule_id]
-        silences = compile_silences((rule for rule in self.silences.values() if rule.active), self.since)
+        silences = compile_silences(self.silences.values(), self.since)
         if silences != self.clock.silences:
             shortest = min((silence.period_ms for silence in silences), default=0)
             self.clock = msgspec.structs.replace(
@@ -70,8 +70,8 @@ class OrgFold:
             self.clock = msgspec.structs.replace(self.clock, version=version, decays=decays)
 
     def _live_silences(self) -> dict[int, Rule]:
-        """Return the rules in force that pay for silence; of a draft, and of an org without such rules, none."""
+        """Return the active rules in force that pay for silence; of a draft, and of an org without them, none."""
         if not self.any_silence:
             return {}
         live = live_rules(self.authored, self.published).values()
-        return {rule.id: rule for rules in live for rule in rules if rule.inactivity is not None}
+        return {rule.id: rule for rules in live for rule in rules if rule.active and rule.inactivity is not None}

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from schemas.times import parse_time
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, fold
 from tests.scoring_kit import (
     WRITTEN,
@@ -130,3 +131,16 @@ def test_S31_a_draft_moves_no_silence_that_is_published() -> None:
     assert [silence.profile_id for silence in moved.org("1").clock.silences] == ["default"]
     kept = with_records(moved, published_record(0, "fit", version=2))
     assert kept.org("1").clock == moved.org("1").clock
+
+
+@pytest.mark.parametrize("then", [{"id": 9, **OPEN}, {**QUIET, "profileId": "fit"}, {**QUIET, "points": -6}, None])
+def test_a_silence_that_is_switched_off_can_be_changed_and_deleted(then: dict[str, Any] | None) -> None:
+    book = with_records(rulebook(), rule_record(0, **QUIET))
+    off = with_records(book, rule_record(0, **QUIET, active=False))
+    assert (off.org("1").clock.silences, off.org("1").clock.since) == ((), {})
+    never_on = with_records(rulebook(), rule_record(0, **QUIET, active=False))
+    after = rule_record(0, **(then or QUIET), active=False)
+    for earlier in (off, never_on):
+        later = with_records(earlier, after._replace(value=after.value if then else None))
+        assert later.org("1").clock == earlier.org("1").clock
+        assert with_records(later, rule_record(0, **QUIET)).org("1").clock.since == {9: parse_time(WRITTEN)}
