@@ -57,6 +57,9 @@ def pay(
 ) -> tuple[dict[str, ProfileState], dict[int, int], list[Output]]:
     """Return profiles, fire counts and outputs after awards of rules, at least one, where only the total counts."""
     state = core.profiles.get(DEFAULT_PROFILE, NEW_PROFILE)
+    if state.decay is not None:
+        # INVARIANT: sums_of_a_decay_that_is_off_are_forgotten_with_the_first_award
+        state = msgspec.structs.replace(state, decay=None)
     total = state.total
     for award in awards:
         total += award.points

@@ -371,6 +371,17 @@ def test_switched_off_and_reset_nothing_is_left() -> None:
     assert (fold_.score, state(fold_).decay, due(fold_)) == (25, None, None)
 
 
+def test_sums_of_a_decay_that_is_off_are_forgotten_with_the_first_award() -> None:
+    fold_ = Fold(book(decay=HALF))
+    fold_.put(event(event_id="a"))
+    fold_.book = with_records(fold_.book, profile_record(0))
+    fold_.put(event(event_id="b"))  # before the sweep comes by, which the next change begins anew
+    assert (fold_.score, state(fold_).decay) == (50, None)
+    fold_.sweep(with_records(fold_.book, profile_record(0, decay=HALF)))
+    fold_.wait(T0 + 14 * DAY_MS)
+    assert (fold_.score, state(fold_).total) == (25, 50)
+
+
 def test_a_deleted_default_profile_decays_no_more() -> None:
     fold_ = Fold(book(decay=HALF))
     fold_.put(event())
