@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 
+from schemas.times import format_time
 from stream_app.delivery.handler import Batch
 from tests.scoring_kit import DEAD, ENGAGEMENT, SET_R, T0, Engine, FakeRecord, rulebook
 
@@ -25,18 +26,22 @@ MIX = (
 )
 
 
-def records(start: int, contacts: int, dice: random.Random) -> list[FakeRecord]:
-    """Return one batch; the first events go once round all contacts."""
+def records(start: int, contacts: int, dice: random.Random, *, live: bool = False) -> list[FakeRecord]:
+    """Return one batch; the first events go once round all contacts.
+
+    All come late, an hour of events again and again; if ``live``, one each second, told of a second after it happened.
+    """
     made: list[FakeRecord] = []
     weights = [weight for weight, _, _ in MIX]
     for number in range(start, start + BATCH):
         contact = number if number < contacts else dice.randrange(contacts)
         _, kind, properties = dice.choices(MIX, weights)[0]
+        at = T0 + (number if live else number % 3600) * 1000
         value = (
             f'{{"eventId":"e1-{number}","orgId":"1","siteId":"1","contactId":"{contact}","type":"{kind}",'
-            f'"occurredAt":"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}Z","properties":{properties}}}'
+            f'"occurredAt":"{format_time(at)[:19]}Z","properties":{properties}}}'
         )
-        made.append(FakeRecord(number, value.encode(), f"1:{contact}".encode(), T0 + 3_600_000))
+        made.append(FakeRecord(number, value.encode(), f"1:{contact}".encode(), at + 1000 if live else T0 + 3_600_000))
     return made
 
 

@@ -107,13 +107,14 @@ class Alarm(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """When the clock is to look at a contact (S37, decision 0014).
 
     ``due`` lies at or before the contact's earliest due time, None when it has none; ``version`` is that of the clock
-    rules it was found with; due times of silence up to ``acted`` are over: they have had their effect, or the clock was
-    there before the contact was known. Milliseconds.
+    rules it was found with; due times of silence up to ``acted_ms`` after the contact's birth are over: they have had
+    their effect, or the clock was there before the contact was known (below 0: it was not yet at the birth).
+    Milliseconds.
     """
 
     due: int | None = None
     version: int = 0
-    acted: int = 0
+    acted_ms: int = 0
 
 
 class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):

@@ -22,21 +22,26 @@ def fresh(core: Core, org: OrgRules) -> bool:
 
 def armed(before: Contact | None, after: Contact, org: OrgRules, clock: int) -> Contact:
     """Return a contact with an alarm that is not too late after an input; one that is too early stays."""
-    alarm, start = after.core.alarm, silent_since(after.core)
+    core = after.core
+    alarm, start = core.alarm, silent_since(core)
     if before is None or alarm is None:
-        # INVARIANT: due_times_of_a_contact_never_go_back
-        acted = clock if before is None else 0
-        due = sooner(earliest(org, start, acted), min(moves(org, after.core.profiles).values(), default=None))
-        return with_alarm(after, Alarm(due, org.clock.version, acted))
+        acted_ms = acted_at_first(core, clock)
+        return with_alarm(after, Alarm(next_look(org, core, acted_ms), org.clock.version, acted_ms))
     due = alarm.due
     if start != silent_since(before.core) and (due is None or due > start + org.clock.shortest_ms):
-        silent = earliest(org, start, alarm.acted)
+        silent = earliest(org, start, core.born_at + alarm.acted_ms)
         due = silent if silent is None and not org.clock.decays else sooner(due, silent)
     if org.clock.decays:
-        due = _before_moves(due, before.core, after.core, org, clock)
+        due = _before_moves(due, before.core, core, org, clock)
     if due == alarm.due:
         return after
-    return with_alarm(after, Alarm(due, alarm.version, alarm.acted))
+    return with_alarm(after, Alarm(due, alarm.version, alarm.acted_ms))
+
+
+def acted_at_first(core: Core, clock: int) -> int:
+    """Return ``acted_ms`` of a first alarm: up to the birth, up to the clock where that is not there yet."""
+    # INVARIANT: due_times_of_a_contact_never_go_back
+    return min(0, clock - core.born_at)
 
 
 def _before_moves(due: int | None, before: Core, after: Core, org: OrgRules, clock: int) -> int | None:
@@ -69,10 +74,18 @@ def sooner(first: int | None, second: int | None) -> int | None:
     return second if first is None else first if second is None else min(first, second)
 
 
+def next_look(org: OrgRules, core: Core, acted_ms: int) -> int | None:
+    """Return the first instant at which the clock has to do with a contact."""
+    silent = earliest(org, silent_since(core), core.born_at + acted_ms)
+    return sooner(silent, min(moves(org, core.profiles).values(), default=None)) if org.clock.decays else silent
+
+
 def earliest(org: OrgRules, start: int, acted: int) -> int | None:
     """Return the first due time of a silence after those that have acted."""
-    dues = (silence.next_due(start, acted) for silence in org.clock.silences)
-    return min((due for due in dues if due is not None), default=None)
+    first: int | None = None
+    for silence in org.clock.silences:
+        first = sooner(first, silence.next_due(start, acted))
+    return first
 
 
 def with_alarm(contact: Contact, alarm: Alarm) -> Contact:

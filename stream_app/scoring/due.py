@@ -14,7 +14,7 @@ from schemas.outputs import ClockCause
 from schemas.state import Alarm, Core
 from schemas.times import format_time
 from stream_app.scoring.accounts import Accounts
-from stream_app.scoring.alarm import armed, earliest, fresh, met, sooner, with_alarm
+from stream_app.scoring.alarm import acted_at_first, armed, fresh, met, next_look, sooner, with_alarm
 from stream_app.scoring.contact import NO_ONCE, Contact, with_once
 from stream_app.scoring.decay_due import moves
 from stream_app.scoring.decide import DEDUPE_IDS, Input, decide
@@ -122,14 +122,14 @@ def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clo
     org = rulebook.org(org_id)
     core = met(contact.core, org, clock) if fresh(contact.core, org) else contact.core
     alarm, start = core.alarm, silent_since(core)
-    acted = 0 if alarm is None else alarm.acted
-    dues = [silence.next_due(start, acted) for silence in org.clock.silences]
+    acted_ms = acted_at_first(core, clock) if alarm is None else alarm.acted_ms
+    dues = [silence.next_due(start, core.born_at + acted_ms) for silence in org.clock.silences]
     moving = moves(org, core.profiles)
     silent = min((due for due in dues if due is not None), default=None)
     due = sooner(silent, min(moving.values(), default=None))
     if alarm is None or due is None or alarm.due != due or fresh(core, org):
         contact = contact if core is contact.core else msgspec.structs.replace(contact, core=core)
-        return Rung(with_alarm(contact, Alarm(due, org.clock.version, acted)))
+        return Rung(with_alarm(contact, Alarm(due, org.clock.version, acted_ms)))
     outputs: list[Output] = []
     capped = 0
     if due in moving.values():
@@ -142,9 +142,9 @@ def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clo
             continue
         contact, told = _paid(contact, silence, org, due, _occasion(due, silence.id, org_id, contact_id, rulebook))
         outputs += told
-    acted = due if due == silent else acted
-    next_due = sooner(earliest(org, start, acted), min(moves(org, contact.core.profiles).values(), default=None))
-    return Rung(with_alarm(contact, Alarm(next_due, alarm.version, acted)), outputs, capped)
+    acted_ms = due - core.born_at if due == silent else acted_ms
+    next_due = next_look(org, contact.core, acted_ms)
+    return Rung(with_alarm(contact, Alarm(next_due, alarm.version, acted_ms)), outputs, capped)
 
 
 def _occasion(due: int, what: int | str, org_id: str, contact_id: str, rulebook: Rulebook) -> Occasion:

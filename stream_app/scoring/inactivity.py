@@ -39,11 +39,11 @@ class Silence(msgspec.Struct, frozen=True):
 
     def next_due(self, start: int, acted: int) -> int | None:
         """Return the first due time after ``acted`` of a silence that began at ``start``, None if there is none."""
-        first, low = start + self.period_ms, max(acted + 1, self.since + 1, self.up)
-        missed = -(-(low - first) // self.period_ms) if low > first else 0
-        if missed and not self.repeat:
-            return None
-        due = first + missed * self.period_ms
+        due, low = start + self.period_ms, max(acted + 1, self.since + 1, self.up)
+        if due < low:
+            if not self.repeat:
+                return None
+            due += -(-(low - due) // self.period_ms) * self.period_ms
         return due if due <= self.down else None
 
 

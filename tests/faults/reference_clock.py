@@ -21,7 +21,8 @@ Rule = dict[str, Any]
 class Silent:
     """What counts of one contact: its birth, its newest interaction, and how far its due times are behind it.
 
-    Due times up to ``acted`` are over: they had their effect, paid or not, or were passed before the contact was known.
+    Due times up to ``acted`` are over: they had their effect, paid or not, or were passed before the contact was known;
+    said once it has been looked at.
     ``look`` is when the clock is to look at the contact, ``knows`` the version of the clock rules that this was found
     with (None: never any).
     """
@@ -47,6 +48,11 @@ class Silent:
         """
         if kind not in NO_INTERACTION and at > (self.interaction or 0):
             self.interaction = at
+
+    def begin(self, now: int) -> None:
+        """At the first look, what was due by the birth is over, of one born ahead of the clock what was due by that."""
+        if self.knows is None:
+            self.acted = min(self.born, now)
 
     def overdue(self, clock: ClockRules, now: int) -> bool:
         """Whether the clock has to do with the contact before anything else may happen to it."""
@@ -82,13 +88,11 @@ class Silent:
     ) -> None:
         """See that the contact is not looked at too late: a look that has become too early stays (decision 0014).
 
-        What was due by the time at which a contact becomes known is over.  ``moved`` has when to look at each profile
-        that the input has moved and that decays.
+        ``moved`` has when to look at each profile that the input has moved and that decays.
         """
         if clock.version == 0:
             return
-        if start_before is None:
-            self.acted = now
+        self.begin(now)
         first = self.next_due(clock)
         if start_before is None:
             self.look, self.knows = first, clock.version

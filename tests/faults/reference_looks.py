@@ -33,6 +33,7 @@ class Looks:
         book, silent = self.whole.book(version), contact["silent"]
         clock = book.clock(org)
         if silent.knows != clock.version:
+            silent.begin(now)
             self.begin_now(key, contact, book, now)
         due, fallen, rules = silent.ring(clock, self.dues(key, contact, book))
         fact: dict[str, Any] = {"is": "clock", "orgId": org, "contactId": contact_id, "at": due}

@@ -120,7 +120,7 @@ def stored_decay(decay: HalfLifeSums | LinearSums | None) -> dict[str, Any] | No
 
 def stored_silence(core: Core) -> Silent:
     since, alarm = core.last_at - core.idle_ms, core.alarm
-    known = (0, None, None) if alarm is None else (alarm.acted, alarm.due, alarm.version)
+    known = (0, None, None) if alarm is None else (core.born_at + alarm.acted_ms, alarm.due, alarm.version)
     return Silent(core.born_at, since or None, *known)
 
 
@@ -200,7 +200,7 @@ def sections_of(contact: Contact) -> Sections:
         made[b"o%d" % rule] = msgspec.msgpack.encode(Once(1, memory["forgotten"], values))
     recent, once = b"".join(events[16 * full - dropped :]), tuple(sorted(contact["once"]))
     silent, newest = contact["silent"], contact["newest"]
-    alarm = None if silent.knows is None else Alarm(silent.look, silent.knows, silent.acted)
+    alarm = None if silent.knows is None else Alarm(silent.look, silent.knows, silent.acted - silent.born)
     core = Core(
         1, silent.born, newest, contact["logId"], profiles, contact["fires"], recent, full, has, once,
         newest - (silent.interaction or 0), alarm,

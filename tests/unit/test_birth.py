@@ -127,6 +127,29 @@ def test_S37_what_was_due_before_a_contact_was_known_is_over() -> None:
     assert silences(exactly) == [(day(60), 9)]
 
 
+@pytest.mark.parametrize("erased", [False, True])
+def test_S37_what_was_due_before_a_birth_is_over_also_where_its_org_had_no_silence_then(erased: bool) -> None:
+    fold = folding(clock=day(95))
+    fold.put(event("link_click", at=T0))
+    fold.book = rulebook(CLICK, SILENCE, ONCE)
+    if erased:
+        fold.put(Erase("1", "42", day(95)))
+        fold.put(event("link_click", at=T0))
+    fold.wait(day(119.9))
+    assert silences(fold) == []
+    fold.wait(day(120))
+    assert silences(fold) == [(day(120), 9)]
+
+
+def test_S37_one_born_ahead_of_the_clock_is_paid_from_when_the_clock_first_looks() -> None:
+    fold = folding(clock=day(95))
+    fold.put(command("enrol", "c1", at=MAX_TIME))
+    fold.book = BOOK
+    fold.put(event("link_click", at=T0))
+    fold.wait(day(120))
+    assert silences(fold) == [(day(120), 9)]
+
+
 def test_S60_a_history_that_is_read_in_one_go_is_paid_once() -> None:
     """Each month of it arrives today: none of them has been silent since."""
     fold = folding(SILENCE, clock=day(720))
