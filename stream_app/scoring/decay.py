@@ -34,6 +34,10 @@ class Sums(Protocol):
         """Return an instant from which nothing is left."""
         ...
 
+    def bends(self, at: int) -> int | None:
+        """Return up to when, from ``at`` on, all that is left goes in one line, or by one factor; None is for ever."""
+        ...
+
     def kept(self, told: int, *, now: bool = True) -> DecaySums:
         """Return the state of a profile that was told of at ``told``; ``now`` if a ScoreChanged tells of it at once."""
         ...

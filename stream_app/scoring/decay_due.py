@@ -42,13 +42,31 @@ class _Course:
         state, shown = self._state, self._shown(self.shares(at))
         return shown != state.shown and bool(self._profile.thresholds.cross(state.shown, shown, state.held)[0])
 
-    def may_move(self, now: Shares, later: Shares) -> bool:
-        """Tell whether another integer may be shown at any time between; for gains or losses alone, at the later."""
-        way = 0
+    def straight_to(self, number: int, now: Shares) -> int:
+        """Return the last tick up to which each group, and all of them together, go one way: up or down.
+
+        Gains alone and losses alone do so to their end, both together until the first award of a line ends.
+        """
+        both = any(gains for _, gains, _ in now.values()) and any(losses for _, _, losses in now.values())
+        bend = self._sums.bends(self.tick(number)) if both else None
+        return self.ticks if bend is None else (bend - self.told) // DAY_MS
+
+    def may_move(self, now: Shares, later: Shares, *, straight: bool) -> bool:
+        """Tell whether another integer may be shown at any time between; ``straight`` as `straight_to` says.
+
+        If so, groups that no limit holds count together: what one gains another loses.
+        """
+        free, way = 0, 2 * len(now)  # what rounding may hide
         for group, (counts, gains, losses) in now.items():
             counts_then, gains_then, losses_then = later[group]
-            one_sided = not (gains and losses)
-            way += abs(counts - counts_then) if one_sided else gains - gains_then + losses_then - losses
+            moved = counts - counts_then
+            if straight and moved == gains + losses - gains_then - losses_then:
+                free += moved
+            elif straight or not (gains and losses):
+                way += abs(moved)
+            else:
+                way += gains - gains_then + losses_then - losses
+        way += abs(free)
         unit, total, shown = self._sums.unit, sum(counts for counts, _, _ in now.values()), self._shown(now)
         down = 2 * total - (2 * shown - 1) * unit
         up = (2 * shown + 1) * unit - 2 * total
@@ -100,19 +118,32 @@ def _course(profile: ScoredProfile, state: ProfileState) -> _Course | None:
 
 def _first_tick(course: _Course) -> int | None:
     """Return the number of the first tick at which another integer is shown than was told."""
-    number, last = 0, course.ticks
-    now, end = course.shares(course.told), course.shares(course.tick(last))
+    number, now, end = 0, course.shares(course.told), course.shares(course.tick(course.ticks))
     if course.moved(now):  # told by earlier rules
         number, now = 1, course.shares(course.tick(1))
     while not (number and course.moved(now)):
-        if not course.may_move(now, end) or number >= last:
+        following = _following_tick(course, number, now, end)
+        if following is None:
             return None
-        low, step = number, 1
-        while number + step < last and not course.may_move(now, course.shares(course.tick(number + step))):
-            low, step = number + step, step * 2
-        high = min(number + step, last)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if course.may_move(now, course.shares(course.tick(middle))) else (middle, high)
-        number, now = high, course.shares(course.tick(high))
+        number, now = following, course.shares(course.tick(following))
     return number
+
+
+def _following_tick(course: _Course, number: int, now: Shares, end: Shares) -> int | None:
+    """Return the first tick after ``number`` up to which another integer may be shown, None when nothing moves."""
+    last, straight = course.ticks, course.straight_to(number, now)
+
+    def may_move(tick: int) -> bool:
+        later = end if tick == last else course.shares(course.tick(tick))
+        return course.may_move(now, later, straight=tick <= straight)
+
+    if number >= last or not may_move(last):
+        return None
+    low, step = number, 1
+    while number + step < last and not may_move(number + step):
+        low, step = number + step, step * 2
+    high = min(number + step, last)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if may_move(middle) else (middle, high)
+    return high

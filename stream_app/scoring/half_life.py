@@ -84,6 +84,10 @@ class HalfLife:
         longest = max((amount.bit_length() for amount in self._sums.values()), default=0)
         return self._at + (longest + 1) * self._half_life
 
+    def bends(self, at: int) -> int | None:
+        """Return None: all that is left is halved alike, for ever."""
+        return None
+
     def kept(self, told: int, *, now: bool = True) -> HalfLifeSums:
         """Return the state of a profile that was told of at ``told``."""
         sums = sorted((group or "", group, amount) for group, amount in self._sums.items() if amount)

@@ -4,6 +4,7 @@ Laws: exact while all awards of a day live, and for a single award to its end; a
 together at their mean time; no pile crosses 0; at most LINEAR_DAYS piles of each group and sign, the oldest joined.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from schemas.state import LINEAR_DAYS, LinearSums
@@ -41,11 +42,11 @@ class Linear:
 
     def ends_at(self) -> int:
         """Return an instant from which nothing is left."""
-        ends = (
-            day * DAY_MS - -(self._whole * amount + self._percent * moment) // (self._percent * amount)
-            for piles in self._piles.values() for day, (amount, moment) in piles.items()
-        )  # fmt: skip
-        return max(ends, default=0) + 1
+        return max(self._ends(), default=-1) + 2
+
+    def bends(self, at: int) -> int | None:
+        """Return up to when, from ``at`` on, all piles go straight; None when none has anything left."""
+        return min((end for end in self._ends() if end >= at), default=None)
 
     def kept(self, told: int, *, now: bool = True) -> LinearSums:
         """Return the state of a profile that was told of at ``told``; if that is ``now``, without what has ended."""
@@ -62,6 +63,12 @@ class Linear:
         piles = self._piles.setdefault((group, amount > 0), {})
         had, had_moment = piles.get(day, (0, 0))
         piles[day] = (had + amount, had_moment + moment)
+
+    def _ends(self) -> Iterator[int]:
+        """Yield up to which millisecond each pile goes straight; at the next there is nothing left of it."""
+        for piles in self._piles.values():
+            for day, (amount, moment) in piles.items():
+                yield day * DAY_MS + (self._whole * amount + self._percent * moment) // (self._percent * amount)
 
     def _left(self, day: int, amount: int, moment: int, at: int) -> int:
         left = amount * (self._whole - self._percent * (at - day * DAY_MS)) + self._percent * moment
