@@ -14,7 +14,7 @@ from stream_app.delivery.handler import Effects
 from stream_app.scoring.due import clock_rules_changed
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook, fold
 from stream_app.scoring.sweep import shown_may_move, sweep
-from tests.faults.reference_decay import Decaying, Told
+from tests.faults.reference_decaying_profile import Decaying, Told
 from tests.scoring_kit import (
     ENGAGEMENT,
     SCORES,
