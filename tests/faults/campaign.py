@@ -17,12 +17,13 @@ from tests.faults.deployment import Deployment, Options
 from tests.faults.fault_table import FAULTS
 from tests.faults.gauge import Gauge
 from tests.faults.injections import Field
-from tests.faults.loader import Load, Sender
+from tests.faults.load import Load
 from tests.faults.logs import read_logs
 from tests.faults.meter import Meter
 from tests.faults.oracle import check
 from tests.faults.reads import Read, read_scores
 from tests.faults.report import Run
+from tests.faults.sender import Sender
 from tests.faults.verdict import Verdict
 from tests.faults.writes import Writers, compare_writes
 

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from tests.faults.clients import make_consumer
 from tests.faults.harness import until
 from tests.faults.injections import Field
-from tests.faults.loader import Sender
+from tests.faults.sender import Sender
 
 FLOOD_PER_SECOND = 10_000
 FLOOD_SECONDS = 60.0

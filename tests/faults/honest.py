@@ -2,7 +2,7 @@
 
 Laws: batches are cut at random but deterministically, and the clock goes on between them and after the last; the
 plants of ``test_oracle`` then break one thing in these logs.
-The loader's records are the load, so what the oracle is tested with is what a campaign sends.
+The records are those of ``load``, so what the oracle is tested with is what a campaign sends.
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.faults.authored import config_records
 from tests.faults.compare_ingest import ORIGIN, key_of
 from tests.faults.compare_outputs import kept_value
 from tests.faults.compare_state import OUTCOMES
-from tests.faults.loader import Load
+from tests.faults.load import Load
 from tests.faults.logs import OUTPUTS, SOURCE_ROLES, WEB, Entry, Logs
 from tests.faults.oracle import contacts_of
 from tests.faults.reference import Reference

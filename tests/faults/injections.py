@@ -16,9 +16,9 @@ from confluent_kafka import KafkaException
 from stream_app.delivery.probe import Point
 from tests.faults.deployment import Deployment
 from tests.faults.harness import Worker, until
-from tests.faults.loader import Sender
 from tests.faults.logs import Place
 from tests.faults.meter import Meter
+from tests.faults.sender import Sender
 from tests.faults.writes import Writers
 
 CRASH_SECONDS = 60.0
