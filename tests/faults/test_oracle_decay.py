@@ -10,7 +10,8 @@ import pytest
 from schemas.journal import PartitionRecord
 from tests.faults.logs import Logs
 from tests.faults.oracle import check
-from tests.faults.planted_decay import IN_ENGINE, IN_LOGS, Patches, decayed
+from tests.faults.planted_decay import IN_LOGS, decayed
+from tests.faults.planted_decay_engine import IN_ENGINE, Patches
 from tests.faults.reference_clock import DAY
 from tests.faults.test_oracle_sweeps import Sweeps
 
