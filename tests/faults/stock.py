@@ -2,8 +2,8 @@
 
 ``python -m tests.faults.stock --guarantee exactly_once --fault kill --minutes 4 [--report FILE]``
 
-Laws: each acknowledged event must be in the outputs (read_committed) once and in its contact's count once; workers that
-end by themselves are started again; what is not read when nothing moves any more is lost.
+Laws: workers that end by themselves are started again; what is not read when nothing moves any more is lost; what is
+lost or double is ``stock_logs``'s to say.
 Writes a table and one JSON line; reads and writes a temporary folder.
 """
 
@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +20,13 @@ from random import Random
 from typing import Any
 
 import click
-from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
 from stream_app.operations.broker import EmbeddedKafka
-from tests.faults.clients import make_admin, make_consumer, make_producer
+from tests.faults.clients import make_admin, make_producer
 from tests.faults.harness import ROOT, Worker, clean_environ, until
-from tests.faults.stock_worker import CHANGELOG, NAME, OUTPUTS, SOURCE
+from tests.faults.stock_logs import StockLogs
+from tests.faults.stock_worker import OUTPUTS, SOURCE
 
 PARTITIONS, WORKERS, CONTACTS = 4, 2, 200
 SESSION_SECONDS = 10
@@ -69,30 +68,12 @@ class Load(threading.Thread):
         producer.flush(60)
 
 
-@dataclass
-class Found:
-    """What the logs say: ids in the outputs, the last count of each contact."""
-
-    outputs: Counter[str] = field(default_factory=Counter)
-    counts: dict[bytes, int] = field(default_factory=dict)
-
-    def judge(self, sent: dict[str, bytes]) -> dict[str, int]:
-        wanted = Counter(sent.values())
-        differences = [self.counts.get(key, 0) - wanted[key] for key in wanted]
-        return {
-            "events": len(sent),
-            "outputsLost": sum(event not in self.outputs for event in sent),
-            "outputsDouble": sum(times - 1 for times in self.outputs.values()),
-            "countsLost": -sum(d for d in differences if d < 0),
-            "countsDouble": sum(d for d in differences if d > 0),
-        }
-
-
 class StockRun:
     """One guarantee under one fault."""
 
     def __init__(self, folder: Path, guarantee: str, fault: str, minutes: float, seed: int, per_second: float) -> None:
         self.kafka = EmbeddedKafka(folder / "broker")
+        self.logs = StockLogs(self.kafka, PARTITIONS)
         self.folder, self.guarantee, self.fault, self.minutes, self.seed = folder, guarantee, fault, minutes, seed
         self.per_second = per_second
         self.dice = Random(seed)  # noqa: S311 - a repeatable plan
@@ -113,7 +94,7 @@ class StockRun:
                 worker.start()
             load = Load(self.kafka.bootstrap, self.per_second, self.seed)
             load.start()
-            until(lambda: self.committed() > 0, START_SECONDS * 2, "the first events are counted", 0.5)
+            until(lambda: self.logs.committed() > 0, START_SECONDS * 2, "the first events are counted", 0.5)
             self.inject({"kill": self.kill, "rebalance": self.rebalance}[self.fault])
             load.halted.set()
             load.join(90)
@@ -162,62 +143,24 @@ class StockRun:
                 self.ended_by_themselves += 1
                 worker.start()
 
-    def committed(self) -> int:
-        """How far the group says that it is, over all partitions; 0 while nobody knows."""
-        consumer = make_consumer(self.kafka.bootstrap, NAME)
-        try:
-            places = [TopicPartition(SOURCE, p) for p in range(PARTITIONS)]
-            return sum(max(0, found.offset) for found in consumer.committed(places, timeout=30))
-        except KafkaException:
-            return 0  # no coordinator yet
-        finally:
-            consumer.close()
-
     def await_rest(self) -> int:
         """Wait until all is read, or nothing has moved for a minute; return the events that are left."""
         at, moved = -1, time.monotonic()
-        while (left := self.end() - (now := self.committed())) > 0 and time.monotonic() - moved < STILL_SECONDS:
+        while (
+            left := self.logs.end() - (now := self.logs.committed())
+        ) > 0 and time.monotonic() - moved < STILL_SECONDS:
             self.restart_ended()
             if now != at:
                 at, moved = now, time.monotonic()
             time.sleep(1)
         return left
 
-    def end(self) -> int:
-        consumer = make_consumer(self.kafka.bootstrap)
-        try:
-            places = [TopicPartition(SOURCE, p) for p in range(PARTITIONS)]
-            return sum(consumer.get_watermark_offsets(place, timeout=30)[1] for place in places)
-        finally:
-            consumer.close()
-
     def line(self, sent: dict[str, bytes], left: int) -> dict[str, Any]:
-        found = Found()
-        for _, value in self.records(OUTPUTS):
-            found.outputs[json.loads(value)["eventId"]] += 1
-        for key, value in self.records(CHANGELOG):
-            found.counts[key] = json.loads(value)
         return {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "guarantee": self.guarantee, "fault": self.fault,
             "minutes": self.minutes, "seed": self.seed, "injections": self.injections,
-            "endedByThemselves": self.ended_by_themselves, "unread": left, **found.judge(sent),
+            "endedByThemselves": self.ended_by_themselves, "unread": left, **self.logs.counted().judge(sent),
         }  # fmt: skip
-
-    def records(self, topic: str) -> list[tuple[bytes, bytes]]:
-        """Key and value of every committed record of a topic."""
-        consumer = make_consumer(self.kafka.bootstrap, "judge", {"enable.partition.eof": True})
-        consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
-        found: list[tuple[bytes, bytes]] = []
-        ended: set[int] = set()
-        deadline = time.monotonic() + STILL_SECONDS
-        while len(ended) < PARTITIONS and time.monotonic() < deadline:
-            for message in consumer.consume(1000, timeout=0.5):
-                if message.error() is None:
-                    found.append((message.key() or b"", message.value() or b"null"))
-                else:
-                    ended.add(int(message.partition() or 0))
-        consumer.close()
-        return found
 
 
 @click.command()
