@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas.events import Command, EngagementEvent
+from schemas.events import Command, ContactAttributes, EngagementEvent
 from schemas.outputs import ScoreChanged, ThresholdCrossed
+from schemas.times import DAY_MS
 from stream_app.delivery.handler import Batch, BatchKind, ClockMode, Effects
 from stream_app.processing.due_index import due_of
 from stream_app.processing.handler import ScoringHandler
@@ -34,6 +35,11 @@ SET_R: list[dict[str, Any]] = [
      "eventFilter": {"name": "completed_onboarding"}},
     {"id": 7, "name": "Complaint", "eventType": "email_complaint", "points": -50, "maxPerContact": 1},
 ]  # fmt: skip
+
+
+def day(days: float) -> int:
+    """So many days after T0."""
+    return T0 + int(days * DAY_MS)
 
 
 def rule_record(offset: int, **fields: Any) -> ConfigRecord:
@@ -68,15 +74,26 @@ def with_records(book: Rulebook, *records: ConfigRecord) -> Rulebook:
     return folded.rulebook
 
 
-def rulebook(*rules: dict[str, Any], thresholds: Sequence[int | dict[str, int]] = ()) -> Rulebook:
-    records = [rule_record(offset, **rule) for offset, rule in enumerate(rules)]
-    folded = fold(EMPTY_RULEBOOK, [*records, profile_record(len(records), *thresholds)])
-    assert not folded.ignored, folded.ignored
-    return folded.rulebook
+def rulebook(*rules: dict[str, Any], thresholds: Sequence[int | dict[str, int]] = (), **body: Any) -> Rulebook:
+    """The rulebook of org 1 with these rules, and a `default` with these thresholds and whatever else it says."""
+    records = [rule_record(0, **rule) for rule in rules]
+    return with_records(EMPTY_RULEBOOK, *records, profile_record(0, *thresholds, **body))
+
+
+def edited(book: Rulebook, **rule: Any) -> Rulebook:
+    return with_records(book, rule_record(0, **rule))
+
+
+def deleted(book: Rulebook, rule_id: int) -> Rulebook:
+    return with_records(book, ConfigRecord(f"rule:1:{rule_id}".encode(), None, 0))
 
 
 def event(kind: str = "email_open", event_id: str | None = None, at: int = T0, **properties: Any) -> EngagementEvent:
     return EngagementEvent("1", "42", kind, event_id, "1", at, properties)
+
+
+def attributes(email: str | None = None, at: int = T0, **values: Any) -> ContactAttributes:
+    return ContactAttributes("1", "42", email, values, at)
 
 
 def command(kind: Any, command_id: str, **fields: Any) -> Command:
@@ -209,6 +226,10 @@ class Engine:
             score_changed=SCORES, threshold_crossed=CROSSINGS, dead_letters=DEAD, rulebooks=OneRulebook(self.book),
             **self.settings,
         )  # fmt: skip
+
+    def under(self, book: Rulebook) -> "Engine":
+        """The same state under another rulebook."""
+        return replace(self, book=book)
 
     def batch(self, kind: BatchKind, partition: int = 0, ceiling: int | None = None) -> Batch:
         """Return the next batch."""

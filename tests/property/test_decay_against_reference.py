@@ -7,12 +7,11 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.events import ContactAttributes
 from schemas.outputs import ScoreChanged
 from schemas.times import DAY_MS, format_time
 from stream_app.delivery.handler import Effects
 from stream_app.scoring.due import clock_rules_changed
-from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook, fold
+from stream_app.scoring.rulebook import Rulebook
 from stream_app.scoring.sweep import shown_may_move, sweep
 from tests.faults.reference_decaying_profile import Decaying, Told
 from tests.scoring_kit import (
@@ -22,10 +21,11 @@ from tests.scoring_kit import (
     Engine,
     FakeRecord,
     Fold,
+    attributes,
     command,
     event,
     profile_record,
-    rule_record,
+    rulebook,
     with_records,
 )  # fmt: skip
 
@@ -67,13 +67,6 @@ def a_body(r: Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def record_of(body: dict[str, Any], updated_at: int) -> Any:
-    rest = {name: value for name, value in body.items() if name != "thresholds"}
-    made = profile_record(0, *body["thresholds"], **rest)
-    said = {**json.loads(made.value or b""), "updatedAt": format_time(updated_at)}
-    return made._replace(value=json.dumps(said).encode())
-
-
 def a_wait(r: Random) -> int:
     return r.choice([0, 0, 1, HOUR, 7 * HOUR, DAY_MS, DAY_MS + 1, 14 * DAY_MS, r.randrange(40 * DAY_MS)])
 
@@ -81,9 +74,7 @@ def a_wait(r: Random) -> int:
 def played(r: Random, steps: int) -> tuple[list[Told], list[Told], list[tuple[int, int]]]:
     """What the engine told and what the reference did; and what each shows at the end of every step."""
     body, at = a_body(r), r.choice([T0 - 5 * DAY_MS, T0, T0 + DAY_MS])
-    records = [rule_record(n, **rule) for n, rule in enumerate(RULES)]
-    book = fold(EMPTY_RULEBOOK, [*records, record_of(body, at)._replace(offset=len(records))]).rulebook
-    engine, wanted = Fold(book), Decaying(body, since=at)
+    engine, wanted = Fold(rulebook(*RULES, **body, updatedAt=format_time(at))), Decaying(body, since=at)
     shown, fits = list[tuple[int, int]](), False
     engine.put(event("email_sent"))
     for _ in range(steps):
@@ -109,12 +100,13 @@ def played(r: Random, steps: int) -> tuple[list[Told], list[Told], list[tuple[in
             wanted.reset(origin, clock)
         elif what == "fit":
             fits = r.random() < 0.6
-            engine.put(ContactAttributes("1", "42", None, {"fits": fits}, clock))
+            engine.put(attributes(at=clock, fits=fits))
             wanted.pay_fit(origin, 30 if fits else 0, "g", clock)
         elif what == "edit":
             body = a_body(r) if r.random() < 0.5 else {**body, "decay": a_decay(r)}
             updated_at = clock - r.choice([0, HOUR, -HOUR])
-            swept = take_effect(engine, with_records(engine.book, record_of(body, updated_at)))
+            record = profile_record(0, **body, updatedAt=format_time(updated_at))
+            swept = take_effect(engine, with_records(engine.book, record))
             worth = 30 * fits if swept else wanted.fit["g"]  # only a sweep asks fit rules, as after a reset
             wanted.edit(f"config-{engine.book.version}", body, updated_at, clock, worth, "g")
         shown.append((engine.score, wanted.shown))
@@ -164,9 +156,7 @@ def test_how_inputs_are_cut_into_batches_never_shows(seed: int, count: int) -> N
         key, when = r.choice("abc"), clock + r.choice([0, -HOUR, -20 * DAY_MS, HOUR])
         said = {"orgId": "1", "contactId": key, "type": r.choice(list(PAYS)), "occurredAt": format_time(when)}
         records.append(FakeRecord(offset, json.dumps(said).encode(), f"1:{key}".encode(), clock))
-    rules = [rule_record(n, **rule) for n, rule in enumerate(RULES)]
-    book = fold(EMPTY_RULEBOOK, [*rules, record_of(body, T0)._replace(offset=len(rules))]).rulebook
-    end = clock + 90 * DAY_MS
+    book, end = rulebook(*RULES, **body), clock + 90 * DAY_MS
     whole = in_batches(Engine(book), records, end, [count], 10**6)
     sizes = [r.randint(1, 5) for _ in records]
     assert in_batches(Engine(book), records, end, sizes, r.randint(1, 3)) == whole

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from schemas.events import ContactAttributes, Erase
+from schemas.events import Erase
 from schemas.times import DAY_MS, MAX_TIME, format_time
 from stream_app.delivery.handler import Effects
 from stream_app.processing.sections import decode_core
 from stream_app.scoring.decide import Input
-from stream_app.scoring.rulebook import EMPTY_RULEBOOK, fold
 from tests.scoring_kit import (
     COMMANDS,
     CONTACTS,
@@ -21,12 +20,12 @@ from tests.scoring_kit import (
     Engine,
     FakeRecord,
     Fold,
+    attributes,
     command,
     command_json,
+    day,
     event,
     event_json,
-    profile_record,
-    rule_record,
     rulebook,
 )  # fmt: skip
 
@@ -35,10 +34,6 @@ SILENCE: dict[str, Any] = {"id": 9, "name": "Silent", "points": -5, "inactivity"
 DAILY: dict[str, Any] = {"id": 8, "name": "A day", "points": -1, "inactivity": {"days": 1, "repeat": True}}
 ONCE: dict[str, Any] = {"id": 7, "name": "Once", "points": -3, "inactivity": {"days": 30}}
 BOOK = rulebook(CLICK, SILENCE)
-
-
-def day(days: float) -> int:
-    return T0 + int(days * DAY_MS)
 
 
 def folding(*rules: dict[str, Any], clock: int = T0) -> Fold:
@@ -59,7 +54,7 @@ def silences(fold: Fold) -> list[tuple[int, int]]:
 def first_inputs(at: int) -> Sequence[Input]:
     return (
         event("email_delivered", at=at), event("link_click", at=at), command("adjust", "c1", amount=1, at=at),
-        command("enrol", "c1", at=at), ContactAttributes("1", "42", None, {}, at),
+        command("enrol", "c1", at=at), attributes(at=at),
     )  # fmt: skip
 
 
@@ -211,9 +206,7 @@ def test_S52_of_several_lives_each_goes_on_where_the_clock_stands() -> None:
 
 @pytest.mark.parametrize("decay", [{"halfLifeDays": 2}, {"percent": 10, "periodDays": 1}], ids=["half", "line"])
 def test_S38_S52_decay_of_another_life_tells_no_instant_again(decay: dict[str, int]) -> None:
-    folded = fold(EMPTY_RULEBOOK, [rule_record(0, **CLICK), profile_record(1, 3, 7, decay=decay)])
-    assert not folded.ignored
-    one, told = Fold(folded.rulebook), list[str]()
+    one, told = Fold(rulebook(CLICK, thresholds=[3, 7], decay=decay)), list[str]()
     for end in (0.7, 1, 2.5, 2.5, 9):
         one.put(event("link_click", at=T0))
         one.wait(max(one.clock, day(end)))
@@ -230,8 +223,7 @@ def ids(effects: Effects) -> list[str]:
 
 @pytest.mark.parametrize("ceiling", [None, 0])
 def test_S38_at_a_clock_that_tells_no_time_an_award_decays_from_its_own(ceiling: int | None) -> None:
-    paid = rule_record(0, id=1, eventType="email_click", points=100)
-    engine = Engine(fold(EMPTY_RULEBOOK, [paid, profile_record(1, decay={"halfLifeDays": 14})]).rulebook)
+    engine = Engine(rulebook({"id": 1, "eventType": "email_click", "points": 100}, decay={"halfLifeDays": 14}))
     clicked = FakeRecord(0, event_json(type="email_click", occurredAt=format_time(T0)), timestamp=T0)
     told = [
         *engine.run(ENGAGEMENT, clicked, ceiling=ceiling, until=0).outputs[SCORES],
@@ -245,7 +237,7 @@ def test_S38_at_a_clock_that_tells_no_time_an_award_decays_from_its_own(ceiling:
 
 @pytest.mark.parametrize("what", ["set", "reset"])
 def test_S38_at_such_a_clock_a_set_decays_from_the_birth_and_a_reset_leaves_nothing(what: str) -> None:
-    fold_ = Fold(fold(EMPTY_RULEBOOK, [profile_record(0, decay={"halfLifeDays": 14})]).rulebook)
+    fold_ = Fold(rulebook(decay={"halfLifeDays": 14}))
     fold_.clock = 0
     fold_.put(command("adjust", "c1", amount=50, at=T0))
     fold_.put(command(what, "c2", amount=80, at=T0))

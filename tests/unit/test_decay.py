@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.events import ContactAttributes
 from schemas.ids import contact_key
 from schemas.outputs import ScoreChanged
 from schemas.profiles import ProfileBody
@@ -23,8 +22,18 @@ from stream_app.reading.contacts import ContactQueries, ContactScore
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.scoring.half_life import NANO, HalfLife, decayed, factor
 from stream_app.scoring.linear import Linear
-from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook, fold
-from tests.scoring_kit import T0, Fold, command, event, profile_record, published_record, rule_record, with_records
+from stream_app.scoring.rulebook import Rulebook
+from tests.scoring_kit import (
+    T0,
+    Fold,
+    attributes,
+    command,
+    event,
+    profile_record,
+    published_record,
+    rulebook,
+    with_records,
+)  # fmt: skip
 from tests.unit.web_fakes import SCORES, FakePartitions
 
 HALF = {"halfLifeDays": 14}
@@ -34,8 +43,7 @@ OPENED = {"id": 1, "eventType": "email_open", "points": 25}
 
 
 def book(*rules: dict[str, Any], thresholds: tuple[Any, ...] = (), **body: Any) -> Rulebook:
-    records = [rule_record(n, **rule) for n, rule in enumerate(rules or (OPENED,))]
-    return fold(EMPTY_RULEBOOK, [*records, profile_record(len(records), *thresholds, **body)]).rulebook
+    return rulebook(*rules or (OPENED,), thresholds=thresholds, **body)
 
 
 def state(fold_: Fold, profile_id: str = "default") -> ProfileState:
@@ -267,11 +275,11 @@ def test_groups_are_limited_by_what_they_have_left() -> None:
 def test_a_fit_rule_takes_back_what_it_pays() -> None:
     fit = {"id": 4, "points": 40, "attribute": {"type": "attribute", "field": "vip", "op": "eq", "value": True}}
     fold_ = Fold(book(OPENED, fit, decay={"halfLifeDays": 1}))
-    fold_.put(ContactAttributes("1", "42", None, {"vip": True}, T0))
+    fold_.put(attributes(vip=True))
     fold_.put(event())
     fold_.wait(T0 + DAY_MS)
     assert fold_.score == 53
-    fold_.put(ContactAttributes("1", "42", None, {}, fold_.clock))
+    fold_.put(attributes(at=fold_.clock))
     assert fold_.score == 13
 
 

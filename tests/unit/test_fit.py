@@ -6,13 +6,12 @@ import pytest
 
 from schemas.authored import RuleBody
 from schemas.conditions import Condition
-from schemas.events import ContactAttributes
 from schemas.outputs import AttributesCause
 from schemas.state import Facts
 from stream_app.scoring.conditions import Known, asks_at_every_input, compile_condition
 from stream_app.scoring.decide import needs_all
 from stream_app.scoring.rulebook import ConfigRecord
-from tests.scoring_kit import T0, Fold, command, event, profile_record, published_record, rule_record, rulebook
+from tests.scoring_kit import Fold, attributes, command, event, profile_record, published_record, rule_record, rulebook
 from tests.scoring_kit import with_records as after
 
 GERMAN = {"type": "attribute", "field": "country", "op": "eq", "value": "DE"}
@@ -23,10 +22,6 @@ UNSUBSCRIBED_9 = ConfigRecord(b"rule:1:9", None, 0)
 
 def fit(points: int = 20, condition: Any = GERMAN, **fields: Any) -> dict[str, Any]:
     return {"id": 9, "name": "Fits", "points": points, "attribute": condition, **fields}
-
-
-def attributes(**values: Any) -> ContactAttributes:
-    return ContactAttributes("1", "42", None, values, T0)
 
 
 def logged(fold_: Fold) -> list[tuple[int, int | None, int, str]]:

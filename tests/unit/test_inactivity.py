@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.times import DAY_MS, format_time
+from schemas.times import format_time
 from stream_app.scoring.due import clock_rules_changed
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook, fold
 from tests.scoring_kit import (
@@ -19,6 +19,9 @@ from tests.scoring_kit import (
     Fold,
     command,
     command_json,
+    day,
+    deleted,
+    edited,
     event,
     event_json,
     rule_record,
@@ -28,10 +31,6 @@ from tests.scoring_kit import (
 SILENCE: dict[str, Any] = {"id": 9, "name": "Silent", "points": -5, "inactivity": {"days": 30, "repeat": True}}
 CLICK: dict[str, Any] = {"id": 1, "eventType": "link_click", "points": 10}
 OPEN: dict[str, Any] = {"id": 2, "eventType": "email_open", "points": 5}
-
-
-def day(days: float) -> int:
-    return T0 + int(days * DAY_MS)
 
 
 def folding(*rules: dict[str, Any], thresholds: Any = ()) -> Fold:
@@ -194,9 +193,7 @@ def test_a_silence_beyond_the_year_9999_never_falls_due() -> None:
 
 # ---------------------------------------------------------------- since when a rule counts
 def later(book: Rulebook, **fields: Any) -> Rulebook:
-    folded = fold(book, [rule_record(book.version, **{**SILENCE, **fields})])
-    assert not folded.ignored
-    return folded.rulebook
+    return edited(book, **{**SILENCE, **fields})
 
 
 def test_D10_a_rule_counts_due_times_after_its_publish_only() -> None:
@@ -215,8 +212,7 @@ def test_D25_only_another_inactivity_or_going_live_restarts_that() -> None:
     paused = later(first, active=False, updatedAt=format_time(day(52)))
     assert paused.org("1").clock.silences == ()
     assert later(paused, updatedAt=format_time(day(53))).org("1").clock.since == {9: day(53)}
-    deleted = fold(first, [rule_record(first.version, **SILENCE)._replace(value=None)]).rulebook
-    assert deleted.org("1").clock.since == {}
+    assert deleted(first, 9).org("1").clock.since == {}
     assert WRITTEN == format_time(T0)
 
 
@@ -238,7 +234,7 @@ def test_alarms_go_by_the_rules_in_force_before_the_next_input() -> None:
     fold_.book = later(fold_.book, inactivity={"days": 30})
     put(fold_, "email_open", 31)
     assert paid_at(fold_) == [day(30)]
-    fold_.book = fold(fold_.book, [rule_record(9, **SILENCE)._replace(value=None)]).rulebook
+    fold_.book = deleted(fold_.book, 9)
     fold_.wait(day(200))
     assert paid_at(fold_) == [day(30)]
 
@@ -247,8 +243,8 @@ def test_only_changed_clock_rules_need_a_sweep() -> None:
     plain, silent = rulebook(CLICK), rulebook(CLICK, SILENCE)
     assert clock_rules_changed(plain, silent)
     assert not clock_rules_changed(silent, later(silent, inactivity=None, eventType="email_open"))
-    assert not clock_rules_changed(silent, fold(silent, [rule_record(7, **OPEN)]).rulebook)
-    assert not clock_rules_changed(plain, fold(plain, [rule_record(7, **OPEN)]).rulebook)
+    assert not clock_rules_changed(silent, edited(silent, **OPEN))
+    assert not clock_rules_changed(plain, edited(plain, **OPEN))
 
 
 # ---------------------------------------------------------------- in batches

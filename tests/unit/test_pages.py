@@ -8,7 +8,6 @@ import pytest
 from schemas.state import CLICK_HASHES, VISIT_TIMES, RuleVisits, Visits
 from stream_app.delivery.handler import Effects
 from stream_app.scoring.dedupe import id_hash
-from stream_app.scoring.rulebook import ConfigRecord, Rulebook, fold
 from tests.scoring_kit import (
     COMMANDS,
     CONTACTS,
@@ -19,9 +18,10 @@ from tests.scoring_kit import (
     Fold,
     command,
     command_json,
+    deleted,
+    edited,
     event,
     event_json,
-    rule_record,
     rulebook,
 )  # fmt: skip
 
@@ -45,16 +45,6 @@ def paying(fold_: Fold, *events: Any) -> list[int]:
         fold_.put(given)
         added.append(fold_.score - before)
     return added
-
-
-def edited(book: Rulebook, **body: Any) -> Rulebook:
-    folded = fold(book, [rule_record(book.version, **body)])
-    assert not folded.ignored
-    return folded.rulebook
-
-
-def deleted(book: Rulebook, rule_id: int) -> Rulebook:
-    return fold(book, [ConfigRecord(f"rule:1:{rule_id}".encode(), None, book.version)]).rulebook
 
 
 def remembered(fold_: Fold) -> Visits:
@@ -280,10 +270,6 @@ def section(engine: Engine) -> Visits | None:
     return None if data is None else msgspec.msgpack.decode(data, type=Visits)
 
 
-def with_book(engine: Engine, book: Rulebook) -> Engine:
-    return Engine(book, state=engine.state, clock=engine.clock, seq=engine.seq)
-
-
 def test_s26_visits_are_found_again_in_later_batches() -> None:
     engine = Engine(rulebook(rule(hits=2)))
     assert set(put(engine, 0, url=A).changes) == {b"1:42\x00c", b"1:42\x00v"}
@@ -316,7 +302,7 @@ def test_the_visits_section_is_read_only_where_a_page_rule_looks(monkeypatch: py
 def test_s12_deletion_drops_what_was_remembered() -> None:
     engine = Engine(rulebook(rule(hits=9), rule(1, 2, hits=9)))
     put(engine, 0, url=A)
-    engine = with_book(engine, deleted(engine.book, 1))
+    engine = engine.under(deleted(engine.book, 1))
     put(engine, 1, url=A)
     assert section(engine) == Visits(1, {2: RuleVisits(2)})
 
@@ -324,7 +310,7 @@ def test_s12_deletion_drops_what_was_remembered() -> None:
 def test_a_section_of_visits_that_would_be_empty_is_deleted() -> None:
     engine = Engine(rulebook(rule(timeSpentSeconds=60)))
     put(engine, 0, url=A)
-    engine = with_book(engine, deleted(engine.book, 1))
+    engine = engine.under(deleted(engine.book, 1))
     effects = put(engine, 1, url=A)
     assert effects.changes[b"1:42\x00v"] is None and section(engine) is None
 

@@ -1,18 +1,14 @@
-from schemas.events import ContactAttributes, Erase
+from schemas.events import Erase
 from schemas.outputs import EventCause
 from schemas.state import HAS_FACTS
 from stream_app.scoring.decide import needs_all
 from stream_app.scoring.decision import Erased
 from stream_app.scoring.rulebook import ConfigRecord, fold
 from stream_app.scoring.tags import MAX_TAGS
-from tests.scoring_kit import SET_R, T0, Fold, command, event, rule_record, rulebook
+from tests.scoring_kit import SET_R, T0, Fold, attributes, command, event, rule_record, rulebook
 
 PRICING = "https://example.com/pricing"
 MAX = 2**63 - 1
-
-
-def attributes(email: str | None = None, at: int = T0, **values: object) -> ContactAttributes:
-    return ContactAttributes("1", "42", email, dict(values), at)
 
 
 def test_s10_all_rules_that_fire_are_paid_in_id_order_in_one_output() -> None:

@@ -12,7 +12,6 @@ from schemas.times import parse_time
 from stream_app.delivery.handler import Effects
 from stream_app.scoring.filters import same
 from stream_app.scoring.once import value_hash
-from stream_app.scoring.rulebook import ConfigRecord, Rulebook, fold
 from tests.scoring_kit import (
     COMMANDS,
     CONTACTS,
@@ -23,9 +22,10 @@ from tests.scoring_kit import (
     Fold,
     command,
     command_json,
+    deleted,
+    edited,
     event,
     event_json,
-    rule_record,
     rulebook,
 )  # fmt: skip
 
@@ -42,16 +42,6 @@ def opened(fold_: Fold, *mails: Any) -> list[int]:
         fold_.put(event(mail=mail))
         scores.append(fold_.score)
     return scores
-
-
-def edited(book: Rulebook, **rule: Any) -> Rulebook:
-    folded = fold(book, [rule_record(book.version, **rule)])
-    assert not folded.ignored
-    return folded.rulebook
-
-
-def deleted(book: Rulebook, rule_id: int) -> Rulebook:
-    return fold(book, [ConfigRecord(f"rule:1:{rule_id}".encode(), None, book.version)]).rulebook
 
 
 # ---------------------------------------------------------------------------------------------- oncePer
@@ -169,10 +159,6 @@ def memory(engine: Engine, rule: int = 1) -> Once | None:
     return None if data is None else msgspec.msgpack.decode(data, type=Once)
 
 
-def with_book(engine: Engine, book: Rulebook) -> Engine:
-    return Engine(book, state=engine.state, clock=engine.clock, seq=engine.seq)
-
-
 def test_s13_values_are_found_again_in_later_batches() -> None:
     engine = Engine(rulebook(PER_MAIL))
     assert set(put(engine, 0, "a", "a", "b").changes) == {b"1:42\x00c", b"1:42\x00o1"}
@@ -207,7 +193,7 @@ def test_s13_a_section_is_read_and_written_for_its_own_rule_only(monkeypatch: py
 def test_s18_deletion_drops_the_values_with_the_count() -> None:
     engine = Engine(rulebook(PER_MAIL, {"id": 2, "eventType": "email_open", "points": 1}))
     put(engine, 0, "a")
-    engine = with_book(engine, deleted(engine.book, 1))
+    engine = engine.under(deleted(engine.book, 1))
     effects = put(engine, 1, "a")
     assert effects.changes[b"1:42\x00o1"] is None
     assert memory(engine) is None
@@ -248,9 +234,9 @@ def test_s13_a_plain_payment_after_a_reset_does_not_bring_values_back() -> None:
 
     run("tag", "untag")
     assert memory(engine) is not None
-    engine = with_book(engine, edited(engine.book, **PER_TAG | {"oncePer": None}))
+    engine = engine.under(edited(engine.book, **PER_TAG | {"oncePer": None}))
     assert run("reset", "tag", "untag").changes[b"1:42\x00o1"] is None
-    engine = with_book(engine, edited(engine.book, **PER_TAG))
+    engine = engine.under(edited(engine.book, **PER_TAG))
     assert run("tag").outcomes.applied == 1
     assert memory(engine) == Once(1, 0, value_hash("tagName", "a"))
 
