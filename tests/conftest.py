@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from stream_app.operations.broker import EmbeddedKafka
+
+# How fast this machine is at the moment is no law of any property.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 
 class Broker(NamedTuple):

@@ -129,7 +129,7 @@ def compare_state(play: Play, window: int) -> None:
         assert same(expected, actual), (expected, actual)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     configs, edits, streams, st.frozensets(st.integers(0, 80)), st.integers(0, 80), st.integers(0, 6),
     st.sampled_from([3, 3, 20, 256]),

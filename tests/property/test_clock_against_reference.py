@@ -195,7 +195,7 @@ def swept(engine: Engine, r: Random) -> None:
 
 
 @pytest.mark.parametrize("mode", ["wall", "records"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**40), st.integers(1, 40))
 def test_silence_pays_what_the_reference_says_however_batches_are_cut(mode: ClockMode, seed: int, count: int) -> None:
     r = Random(seed)  # noqa: S311 - a repeatable draw

@@ -47,7 +47,7 @@ def said_by(book: Rulebook) -> list[Any]:
     return [org.clock, org.authored, org.published, org.profile, org.shapes, list(org.rules.items()), rules, org.plain]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**40), st.integers(1, 15))
 def test_how_records_are_cut_into_pages_never_shows(seed: int, count: int) -> None:
     r = Random(seed)  # noqa: S311 - a repeatable draw

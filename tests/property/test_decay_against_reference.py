@@ -135,7 +135,7 @@ def told_by(engine: Fold) -> list[Told]:
 
 
 # The examples: another kind begun where nothing is left, then a late award, then an edit of the half-life.
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, 2**40), st.integers(1, 25))
 @example(40604, 25)
 @example(40728, 25)
@@ -146,7 +146,7 @@ def test_decay_tells_what_the_reference_says(seed: int, steps: int) -> None:
     assert all(engine == reference for engine, reference in shown)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**40), st.integers(1, 30))
 def test_how_inputs_are_cut_into_batches_never_shows(seed: int, count: int) -> None:
     r = Random(seed)  # noqa: S311 - a repeatable draw
