@@ -3,11 +3,12 @@
 Laws: only committed batches are observed; they are kept as they are, and sorted by contact and decoded only when
 somebody asks, so that observing costs the scoring path a look for erases.  A partition that was away (its next batch is
 not the one after the last observed) forgets its rows: what another owner did to them, an erase included, is not known.
+Those of partitions that are elsewhere go too (`keep`): a worker that once held all would have kept them for ever.
 Reads score-changed outputs; writes nothing.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +18,7 @@ from schemas.outputs import ScoreChanged
 from stream_app.delivery.handler import Output
 from stream_app.reading.award_rows import Asked, KnownRows, Run
 
-OUTPUTS_KEPT: Final = 4000
+OUTPUTS_KEPT: Final = 2000  # some 700 bytes each
 ROWS_PER_CONTACT: Final = 100
 
 
@@ -52,7 +53,7 @@ class _Partition:
             self.young, self.old, self.young_count = {}, {}, 0  # what follows on them is gone, an erase perhaps
 
     def sort(self, limit: int) -> None:
-        """Sort what was kept by contact; values lie in two generations, each of ``limit`` or so."""
+        """Sort what was kept by contact; values lie in two generations, each of half of ``limit`` or so."""
         for outputs in self.unsorted:
             for key, value, _ in outputs:
                 if key is None:
@@ -63,7 +64,7 @@ class _Partition:
                 else:
                     self.young.setdefault(key, []).append(value)
             self.young_count += len(outputs)
-            if self.young_count >= limit:
+            if 2 * self.young_count >= limit:
                 self.old, self.young, self.young_count = self.young, {}, 0
         self.unsorted.clear()
         self.unsorted_count = 0
@@ -96,6 +97,10 @@ class RecentAwards:
         if changes and end is not None:
             before, erased = known.frontier, None in [value for _, value, _ in changes]
             known.frontier = Frontier(end, end if erased or before is None else before.erased)
+
+    def keep(self, partitions: Container[int]) -> None:
+        """Forget all partitions but these."""
+        self._partitions = {number: known for number, known in self._partitions.items() if number in partitions}
 
     def learn(self, partition: int, seq: int, end: int) -> None:
         """Take in where score-changed ended when ``seq`` was the last committed batch of a partition opened here."""

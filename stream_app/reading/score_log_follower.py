@@ -89,7 +89,9 @@ class ScoreLogFollower:
 
     async def _session(self) -> None:
         """Follow one set of partitions until it changes."""
-        wanted = self._wanted(self._partitions.statuses())
+        statuses = self._partitions.statuses()
+        self._recent.keep({status.partition for status in statuses})
+        wanted = self._wanted(statuses)
         for partition in self._log.held.keys() - wanted:
             await self._log.let_go(partition)
         if not wanted:

@@ -1,0 +1,43 @@
+"""What RecentAwards keeps in memory, and what it forgets."""
+
+import pytest
+
+from stream_app.delivery.handler import Output
+from stream_app.reading.recent_awards import RecentAwards
+from tests.unit.test_contact_queries import output
+from tests.unit.web_fakes import SCORES
+
+LIMIT = 10
+
+
+def observe(recent: RecentAwards, partition: int, seq: int, *outputs: Output) -> None:
+    recent.observe(partition, seq, {SCORES: outputs}, {SCORES: 100 + seq})
+
+
+@pytest.mark.parametrize("asked_every", [1, 3, 1000])
+def test_of_each_partition_at_most_twice_the_limit_is_kept(asked_every: int) -> None:
+    recent = RecentAwards(SCORES, outputs=LIMIT)
+    keys: list[bytes] = []
+    for seq in range(1, 101):
+        made = output(1, f"c{seq}")
+        keys.append(made[0] or b"")
+        observe(recent, 0, seq, made)
+        if seq % asked_every == 0:
+            assert recent.newest(0, seq, keys[-1])
+    kept = [key for key in keys if recent.newest(0, 100, key)]
+    assert LIMIT // 2 <= len(kept) <= 2 * LIMIT
+    assert kept == keys[-len(kept) :]
+
+
+def test_partitions_that_are_elsewhere_are_forgotten() -> None:
+    recent = RecentAwards(SCORES, outputs=LIMIT)
+    here, away = output(1, "here"), output(1, "away")
+    observe(recent, 0, 7, here)
+    observe(recent, 1, 7, away)
+    recent.keep({0})
+    assert recent.newest(0, 7, here[0] or b"")
+    assert recent.newest(1, 7, away[0] or b"") == []
+    assert (recent.frontier(1, 7), recent.erased(1), recent.end(1)) == (None, None, 0)
+    recent.learn(1, 7, 120)  # it is back, and has committed nothing since
+    frontier = recent.frontier(1, 7)
+    assert frontier is not None and (frontier.end, frontier.erased) == (120, 120)
