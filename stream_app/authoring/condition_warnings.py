@@ -8,7 +8,7 @@ Told is the smallest part that is odd, not what contains it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import inf
+from math import ceil, floor, inf
 from typing import Any, Final, Literal
 
 from schemas.authored import DEFAULT_PROFILE
@@ -113,7 +113,7 @@ def _possible(subject: Subject, leaves: Sequence[tuple[Condition, bool]]) -> lis
     else:
         return None
     if kind == "score":
-        return [_known(score=value) for value in values if type(value) is int]
+        return [_known(score=int(value)) for value in values if _whole(value)]
     return [_known(), *(_known(attributes={name: value}) for value in values)]
 
 
@@ -123,11 +123,17 @@ def _values(leaf: Condition) -> list[Any]:
 
 def _telling(values: Sequence[Any], *, whole: bool) -> list[Any]:
     """Return values of each part into which these cut all there are: themselves, what lies between, what is beyond."""
-    numbers = sorted({value for value in values if isinstance(value, int | float) and not isinstance(value, bool)})
+    found = {value for value in values if isinstance(value, int | float) and not isinstance(value, bool)}
+    numbers = sorted({cut(number) for number in found for cut in (floor, ceil)} if whole else found)
     between = [] if whole else [(low + high) / 2 for low, high in pairwise(numbers)]
     beside = [number + step for number in numbers or [0] for step in (-1, 0, 1)]
     texts = [text for value in values if isinstance(value, str) for text in (value, value + "\0")]
     return [*values, *beside, *between, -inf, inf, "", *texts, [], True, False, None]
+
+
+def _whole(value: Any) -> bool:
+    """Tell whether a score may be equal to a value (D2: by value, so 5.0 is one)."""
+    return type(value) is int or (isinstance(value, float) and value.is_integer())
 
 
 def _known(attributes: dict[str, Any] | None = None, tags: tuple[str, ...] = (), score: int = 0) -> Known:

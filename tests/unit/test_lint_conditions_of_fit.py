@@ -57,6 +57,8 @@ NEVER = ("/attribute", "never_true")
         [attribute("gt", 9), tree("NOT", tree("OR", attribute("gt", 3), attribute("eq", 1, "other")))],
         [score("gt", 5), score("lt", 6)],
         [score("gte", 5), attribute("lt", 5, "lead_score")],
+        [attribute("gt", 10.5, "lead_score"), attribute("lt", 10.75, "lead_score")],
+        [attribute("in", [4.5, "5"], "lead_score")],
         [tag("eq", "vip"), tag("neq", "vip")],
         [tag("contains", "vip"), tree("NOT", tag("eq", "vip"))],
     ],
@@ -79,6 +81,9 @@ def test_conditions_that_exclude_each_other_hold_for_nobody(conditions: list[dic
         [attribute("contains", "DE"), attribute("gt", "E")],
         [attribute("eq", "DE"), attribute("eq", "AT", "other")],
         [score("gt", 5), score("lt", 6, "interest")],
+        [attribute("gt", 10.5, "lead_score"), attribute("lt", 11.5, "lead_score")],
+        [attribute("eq", 5.0, "lead_score"), score("gte", 5)],
+        [attribute("in", [4.5, 5.0], "lead_score")],
         [tag("eq", "vip"), tag("eq", "partner")],
         [tag("in", ["vip"]), tag("neq", "partner")],
     ],
@@ -129,13 +134,18 @@ def test_the_sentence_names_what_is_asked_twice() -> None:
     assert problem.message == "no contact meets all that is asked of its attribute age"
 
 
-VALUES: list[Any] = [-1, 0, 1, 1.5, 2, True, None, "", "a", "ab", "b"]
-leaves = st.one_of(
-    st.builds(attribute, st.sampled_from(sorted(COMPARISONS)), st.sampled_from([0, 1, 1.5, 2, "a", "b"])),
-    st.builds(attribute, st.sampled_from(["eq", "neq", "contains"]), st.sampled_from(VALUES)),
-    st.builds(attribute, st.just("in"), st.lists(st.sampled_from(VALUES), min_size=1, max_size=3)),
-    st.just(attribute("exists")),
-)
+VALUES: list[Any] = [-1, 0, 1, 1.0, 1.5, 2, True, None, "", "a", "ab", "b"]
+
+
+def leaves(field: str) -> st.SearchStrategy[dict[str, Any]]:
+    named, values = st.just(field), st.sampled_from(VALUES)
+    compared = st.sampled_from([0, 1, 1.25, 1.5, 2, "a", "b"])
+    return st.one_of(
+        st.builds(attribute, st.sampled_from(sorted(COMPARISONS)), compared, named),
+        st.builds(attribute, st.sampled_from(["eq", "neq", "contains"]), values, named),
+        st.builds(attribute, st.just("in"), st.lists(values, min_size=1, max_size=3), named),
+        st.just(attribute("exists", field=field)),
+    )
 
 
 def branches(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -144,16 +154,30 @@ def branches(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict
     return st.one_of(st.builds(lambda one: tree("NOT", one), inner), some)
 
 
-trees = st.recursive(leaves, branches, max_leaves=6)
+def trees(field: str) -> st.SearchStrategy[dict[str, Any]]:
+    return st.recursive(leaves(field), branches, max_leaves=6)
 
 
-@given(tree=trees)
-def test_what_is_told_of_the_whole_is_so_for_every_contact(tree: dict[str, Any]) -> None:
+CONTACTS = [Known(Facts(1), lambda _: 0)] + [
+    Known(Facts(1, attributes={"age": value}), lambda _: 0) for value in [*VALUES, [1], ["a", "b"]]
+]
+SCORED = [Known(Facts(1), lambda _, shown=shown: shown) for shown in range(-2, 5)]
+
+
+def told_of_the_whole_is_so(tree: dict[str, Any], contacts: list[Known]) -> None:
     condition = Condition.model_validate(tree)
     whole = [problem.code for problem in condition_warnings(condition) if problem.pointer == ""]
     test = compile_condition(condition)
-    contacts = [Facts(1), *(Facts(1, attributes={"age": value}) for value in [*VALUES, [1], ["a", "b"]])]
-    holds = {test(Known(facts, lambda _: 0)) for facts in contacts}
     assert whole in ([], ["never_true"], ["always_true"])
     if whole:
-        assert holds == {whole == ["always_true"]}
+        assert {test(known) for known in contacts} == {whole == ["always_true"]}
+
+
+@given(tree=trees("age"))
+def test_what_is_told_of_the_whole_is_so_for_every_contact(tree: dict[str, Any]) -> None:
+    told_of_the_whole_is_so(tree, CONTACTS)
+
+
+@given(tree=trees("lead_score"))
+def test_what_is_told_of_a_score_is_so_for_every_score(tree: dict[str, Any]) -> None:
+    told_of_the_whole_is_so(tree, SCORED)
