@@ -12,7 +12,7 @@ from typing import Final
 
 from schemas.authored import DEFAULT_PROFILE
 from schemas.times import format_time
-from stream_app.authoring.changes import STORED, Change, Plan, fields_of
+from stream_app.authoring.changes import STORED, Change, Plan, fields_of, given_id
 from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog, Kind, Stored
 from stream_app.authoring.edits import (
     Act,
@@ -54,7 +54,7 @@ def _create(log: ConfigLog, edit: Create, now: int) -> Planned | Done | Failed:
     plan = plan_put(edit.kind, log, edit.org_id, [edit.fields], format_time(now), new_ids=False)
     if (repeated := _repeated(log, edit, edit.org_id, edit.kind, now)) is not None:
         return replace(repeated, warnings=_warnings(plan)) if isinstance(repeated, Done) else repeated
-    given = fields_of(edit.fields).get("id")
+    given = given_id(fields_of(edit.fields))
     if edit.kind == "rule" and "id" in fields_of(edit.fields):
         return Failed("invalid", (Problem("/id", "read_only", "leadstream gives the id"),))
     taken = edit.kind == "profile" and given in (DEFAULT_PROFILE, *log.objects("profile", edit.org_id))

@@ -2,7 +2,7 @@
 
 Laws: ``default`` is there before anyone has put it, is live as it is written, and cannot be deleted; of any other
 profile these edit the draft (S31); each put is whole, except that without ``rules`` it keeps them; an ETag stands for a
-profile with its rules; a body that was given out is taken back.
+profile with its rules; a body that was given out is taken back; a key of some sites sees the rules of those only.
 Reads and edits ``config`` through `editing`.
 """
 
@@ -50,7 +50,8 @@ async def get_profile(request: web.Request) -> web.Response:
     version = log.version_of(key)
     if known_already(request, version):
         return not_modified(version)
-    return data(profile_body(shown_of(log, key)), headers={"ETag": etag(version)})
+    body = profile_body(shown_of(log, key), request[PRINCIPAL].sites)
+    return data(body, headers={"ETag": etag(version)})
 
 
 async def put_profile(request: web.Request) -> web.Response:
@@ -70,7 +71,7 @@ async def answer_profile(
     request: web.Request, done: Done, *, status: int = 200, location: str | None = None
 ) -> web.Response:
     """Answer the profile that an edit made."""
-    body = profile_body(shown(done.key, done.stored, done.rules))
+    body = profile_body(shown(done.key, done.stored, done.rules), request[PRINCIPAL].sites)
     return await answer(request, done, body, status=status, location=location)
 
 

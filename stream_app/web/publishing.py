@@ -56,7 +56,8 @@ async def get_versions(request: web.Request) -> web.Response:
     kept = log.publishes_of(key)
     found = [one for one in reversed(kept) if one.version < before]
     cursor = str(found[limit - 1].version) if len(found) > limit else None
-    told = [version_body(one) for one in told_versions(key, found[:limit])]
+    sites = request[PRINCIPAL].sites
+    told = [version_body(one, sites) for one in told_versions(key, found[:limit])]
     return data(told, meta={"nextCursor": cursor, "total": len(kept)})
 
 

@@ -239,6 +239,15 @@ async def test_D20_what_is_published_leads_never_back_either(served: Served) -> 
     served.rulebook()
 
 
+async def test_a_create_replaces_no_profile_though_its_id_comes_as_a_number(served: Served) -> None:
+    await served.data("POST", PROFILES, {"id": "5", "name": "Five", "rules": [OPEN]})
+    for given in ("5", 5):
+        again = {"id": given, "name": "Other", "rules": []}
+        assert await served.problem("POST", PROFILES, again) == (409, "id_taken", [("/id", "id_taken")])
+    assert (await served.data("POST", PROFILES, {"id": 6, "name": "Six"}))["id"] == "6"
+    assert (await served.data("GET", f"{PROFILES}/5"))["name"] == "Five"
+
+
 async def test_a_profile_that_is_needed_is_not_deleted(served: Served) -> None:
     await served.data("POST", PROFILES, NEW)
     await served.data("POST", PROFILES, {"id": "sum", "formula": {"average": ["fit"]}})
@@ -346,6 +355,16 @@ async def test_profiles_are_listed_without_their_rules(served: Served) -> None:
     assert [one["id"] for one in await served.data("GET", PROFILES, key=OTHER)] == ["default"]
     assert (await served.data("POST", PROFILES, {"name": "日本"}))["id"] == "profile"
     assert (await served.data("POST", PROFILES, {"name": "Default"}))["id"] == "default-2"
+
+
+async def test_a_key_of_some_sites_sees_the_rules_of_those_in_profiles_too(served: Served) -> None:
+    await served.data("POST", PROFILES, {**NEW, "rules": [OPEN, {**CLICK, "siteId": 7}, {**OPEN, "siteId": 8}]})
+    await served.data("POST", f"{FIT}/publish")
+    await served.data("PUT", f"{RULES}/2", {"points": 11})
+    (version,) = await served.data("GET", f"{FIT}/versions", key=SITE)
+    seen = await served.data("GET", FIT, key=SITE)
+    assert [rule["id"] for rule in version["body"]["rules"]] == ids(seen) == ids(seen, "published") == [2]
+    assert ids(await served.data("GET", FIT)) == [1, 2, 3]
 
 
 async def test_profiles_take_an_admin_of_all_sites(served: Served) -> None:
