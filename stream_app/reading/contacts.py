@@ -110,10 +110,9 @@ class ContactQueries:
         if stored is None:
             return NotFound("contact")
         core = _decode_core(stored)
-        profile = core.profiles.get(profile_id)
-        if profile is None and not self._published(org_id, profile_id):
+        if profile_id not in core.profiles and not self._published(org_id, profile_id):
             return NotFound("profile")
-        profile, as_of = self._aged(org_id, profile_id, profile or ProfileState(), core, status.clock)
+        profile, as_of = self._aged(org_id, profile_id, core, status.clock)
         email, asked = _email(committed, key), Asked(profile_id, limit, before)  # all of the state before any await
         known = await self._log.rows(partition, status.seq, key, core.log_id, asked)
         shown = [row for row in known.rows if asked.wants(row)][:limit]
@@ -124,14 +123,18 @@ class ContactQueries:
         """Tell whether a profile scores, so that every contact of the org has a score of it."""
         return profile_id == DEFAULT_PROFILE or (self._profiles is not None and profile_id in self._profiles(org_id))
 
-    def _aged(
-        self, org_id: str, profile_id: str, state: ProfileState, core: Core, clock: int
-    ) -> tuple[ProfileState, int | None]:
-        """Return a state as it has come to be by now, and when that is where it matters."""
+    def _aged(self, org_id: str, profile_id: str, core: Core, clock: int) -> tuple[ProfileState, int | None]:
+        """Return a state as it has come to be by now, and when that is where it matters.
+
+        A profile that never paid this contact shows 0, whatever its limits (decision 0012).
+        """
+        state = core.profiles.get(profile_id)
         profile = None if self._profiles is None else self._profiles(org_id).get(profile_id)
         if profile is None or profile.decay is None:
-            return state, None
+            return state or ProfileState(), None
         now = instant(clock, core.born_at)
+        if state is None:
+            return ProfileState(), now
         return msgspec.structs.replace(state, shown=Account(profile, state, now).now), now
 
     def _row(self, org_id: str, row: AwardRow) -> LogRow:

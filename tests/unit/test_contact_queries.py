@@ -1,6 +1,7 @@
 """One contact's score from committed state, and what its log says."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -133,6 +134,18 @@ def test_S3_a_published_profile_shows_0_before_its_first_award(reads: Reads) -> 
     answer = reads.score(profile_id="fit")
     assert (answer.score, answer.version, answer.awards, answer.logs) == (0, 0, 0, [])
     assert asyncio.run(reads.queries.score("1", "42", profile_id="draft")) == NotFound("profile")
+
+
+@pytest.mark.parametrize("limits", [{"floor": 10}, {"ceiling": -5}, {"groups": [{"name": "mail", "min": 3}]}])
+def test_a_profile_that_never_paid_a_contact_shows_0_whether_or_not_it_decays(
+    reads: Reads, limits: dict[str, Any]
+) -> None:
+    reads.view.put("42", core(awards=1, total=5))
+    for decay in (None, {"halfLifeDays": 1}):
+        published = with_records(EMPTY_RULEBOOK, published_record(0, "fit", decay=decay, **limits)).org("1").profiles
+        reads.queries = ContactQueries(reads.view, reads.recent, profiles=lambda _, told=published: told)
+        answer = reads.score(profile_id="fit")
+        assert (answer.score, answer.version, answer.as_of is None) == (0, 0, decay is None)
 
 
 def test_unknown_contact_and_profile_are_not_found(reads: Reads) -> None:
