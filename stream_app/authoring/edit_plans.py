@@ -14,6 +14,7 @@ from schemas.authored import DEFAULT_PROFILE
 from schemas.times import format_time
 from stream_app.authoring.changes import STORED, Change, Plan, fields_of, given_id
 from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog, Kind, Stored
+from stream_app.authoring.drafts import formulas_of, published_formulas
 from stream_app.authoring.edits import (
     Act,
     Create,
@@ -88,8 +89,9 @@ def _delete(log: ConfigLog, edit: Delete) -> Planned | Failed:
     if stored is None or (key.kind, key.id) == ("profile", DEFAULT_PROFILE):
         return Failed("default_profile")
     if key.kind == "profile":
-        users = [f"rule {rule['id']}" for rule in log.rules_of(key.org_id, key.id)]
-        if users := [*users, *formula_users(log, key.org_id, key.id, [key.id])]:
+        rules = [f"rule {rule['id']}" for rule in log.rules_of(key.org_id, key.id)]
+        written, published = formulas_of(log, key.org_id), published_formulas(log, key.org_id)
+        if users := [*rules, *formula_users(written, published, key.id, [key.id])]:
             return Failed("in_use", (in_use(key.id, users),))
     return Planned((Change("delete", key, str(stored.body.get("name", "")), None),), stored.revision + 1)
 

@@ -7,7 +7,7 @@ Source: contract sections 2 and 4, decisions 0012 and 0016.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileRecord
@@ -66,7 +66,8 @@ class ProfilePuts:
         """Plan the deletion of the profiles that were not put, unless something needs them."""
         gone = [one for one in self._live if self._key_of(one) not in self.changes and one != DEFAULT_PROFILE]
         for profile_id in gone:
-            if users := [*self.rules_left(profile_id), *formula_users(self._log, self._org_id, profile_id, gone)]:
+            formulas = formula_users(self._formulas(), published_formulas(self._log, self._org_id), profile_id, gone)
+            if users := [*self.rules_left(profile_id), *formulas]:
                 self.problems.append(in_use(profile_id, users))
             else:
                 key = self._key_of(profile_id)
@@ -83,9 +84,7 @@ class ProfilePuts:
         if added > deleted and len(self._live) + added - deleted > MAX_PROFILES_PER_ORG:
             message = f"an org has at most {MAX_PROFILES_PER_ORG} profiles"
             self.problems.append(Problem("", "too_many_profiles", message))
-        formulas = formulas_of(self._log, self._org_id)
-        for key, (_, body) in self.put.items():
-            formulas[key.id] = () if body.formula is None else tuple(body.formula.average)
+        formulas = self._formulas()
         for key, (place, body) in self.put.items():
             for index, operand in enumerate(formulas[key.id]):
                 if refers_to(formulas, [operand], key.id):
@@ -94,6 +93,12 @@ class ProfilePuts:
             if body.formula is not None and (left := list(self.rules_left(key.id))):
                 message = f"a profile with a formula has no rules: {', '.join(left[:5])}"
                 self.problems.append(Problem(f"{place}/formula", "has_rules", message))
+
+    def _formulas(self) -> dict[str, tuple[str, ...]]:
+        """Return what each profile will be made of as it is written."""
+        put = {key.id: body.formula for key, (_, body) in self.put.items()}
+        told = {one: () if formula is None else tuple(formula.average) for one, formula in put.items()}
+        return formulas_of(self._log, self._org_id) | told
 
     def _key_of(self, profile_id: str) -> AuthoredKey:
         return AuthoredKey("profile", self._org_id, profile_id)
@@ -180,12 +185,12 @@ def stored_profile(key: AuthoredKey, body: ProfileBody, before: Stored | None, a
     )
 
 
-def formula_users(log: ConfigLog, org_id: str, profile_id: str, gone: list[str]) -> Iterator[str]:
+def formula_users(
+    written: Mapping[str, Iterable[str]], published: Mapping[str, Iterable[str]], profile_id: str, gone: Container[str]
+) -> Iterator[str]:
     """Yield the profiles, those of ``gone`` aside, whose formula needs one, written or published, as words."""
-    written, published = formulas_of(log, org_id), published_formulas(log, org_id)
-    formulas = {one: {*operands, *published.get(one, ())} for one, operands in written.items()}
-    for one, operands in sorted(formulas.items()):
-        if profile_id in operands and one not in gone:
+    for one in sorted(written):
+        if profile_id in {*written[one], *published.get(one, ())} and one not in gone:
             yield f"the formula of {one}"
 
 

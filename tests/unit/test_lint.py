@@ -187,6 +187,16 @@ def test_profiles_are_named_and_default_is_never_pruned() -> None:
     assert [p.code for p in plan_put("profile", log, "1", [], AT, prune=True).problems] == ["in_use"]
 
 
+def test_a_put_prunes_no_profile_of_which_it_makes_another_and_any_that_nothing_is_made_of_any_more() -> None:
+    both = plan_put("profile", ConfigLog(), "1", [{"id": "a"}, {"id": "b"}], AT)
+    made_of_a = [{"id": "b", "formula": {"average": ["a"]}}]
+    kept = plan_put("profile", records(both), "1", made_of_a, AT, prune=True)
+    assert [(p.code, p.message) for p in kept.problems] == [("in_use", "profile a is needed: the formula of b")]
+    needed = records(plan_put("profile", ConfigLog(), "1", [{"id": "a"}, *made_of_a], AT))
+    freed = plan_put("profile", needed, "1", [{"id": "b"}], AT, prune=True)
+    assert [(c.action, c.key.id) for c in freed.changes] == [("replace", "b"), ("delete", "a")] and not freed.problems
+
+
 @pytest.mark.parametrize("key", [b"", b"rule:1", b"list:1:2", b"rule:1:x", b"rule:a b:1", b"profile:1:A", b"\xff:1:1"])
 def test_foreign_keys_are_no_objects(key: bytes) -> None:
     assert decode_key(key) is None
