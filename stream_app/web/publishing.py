@@ -1,15 +1,18 @@
 """``POST /scoring/profiles/{id}/publish | unpublish | discard | rollback``, ``GET .../versions``: what of it scores.
 
 Laws: what changes nothing is a success; ``default`` is published always, and has neither a draft nor versions to go
-back to; a repeated Idempotency-Key gets the first answer, as long as that wrote something.
+back to; a repeated Idempotency-Key gets the first answer, as long as that wrote something; a page of versions ends
+where more would hold up the worker.
 Reads and edits ``config`` through `editing`.
 """
 
+from itertools import accumulate
 from typing import Final
 
 from aiohttp import web
 
 from schemas.rest_profiles import ProfileAnswer, ProfileVersion, RollbackBody
+from stream_app.authoring.config_log import Publish
 from stream_app.authoring.drafts import told_versions
 from stream_app.authoring.edits import Act
 from stream_app.authoring.publishing import Action
@@ -24,6 +27,7 @@ from stream_app.web.route import Parameter, Route
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100
+MAX_PAGE_BYTES: Final = 1_048_576  # of records, some 0.3 s; 100 of the largest took as long as a session lasts
 MAX_CURSOR: Final = 999_999_999
 
 
@@ -55,10 +59,17 @@ async def get_versions(request: web.Request) -> web.Response:
     stored_of(log, key)
     kept = log.publishes_of(key)
     found = [one for one in reversed(kept) if one.version < before]
-    cursor = str(found[limit - 1].version) if len(found) > limit else None
+    page = _page(found, limit)
+    cursor = str(page[-1].version) if len(found) > len(page) else None
     sites = request[PRINCIPAL].sites
-    told = [version_body(one, sites) for one in told_versions(key, found[:limit])]
+    told = [version_body(one, sites) for one in told_versions(key, page)]
     return data(told, meta={"nextCursor": cursor, "total": len(kept)})
+
+
+def _page(found: list[Publish], limit: int) -> list[Publish]:
+    """Return the first of some publishes, as many as are asked for and fit; one always does."""
+    sizes = accumulate(len(one.value) for one in found[:limit])
+    return found[: max(1, sum(size <= MAX_PAGE_BYTES for size in sizes))]
 
 
 async def _act(request: web.Request, action: Action, version: int | None = None) -> web.Response:
@@ -96,7 +107,10 @@ ROUTES: Final = (
         method="GET", path="/scoring/profiles/{id}/versions", handler=get_versions, scope="read",
         answer=ProfileVersion, many=True, statuses=(200, 404, 503), summary="The publishes of a profile, newest first",
         query=(
-            Parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}),
+            Parameter(
+                "limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE},
+                "At most so many; fewer where they are long.",
+            ),
             Parameter("cursor", {"type": "integer", "minimum": 1, "maximum": MAX_CURSOR}, "The nextCursor before."),
         ),
     ),

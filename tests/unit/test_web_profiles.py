@@ -153,6 +153,20 @@ async def test_versions_are_told_newest_first_in_pages(served: Served) -> None:
     assert await served.data("GET", f"{DEFAULT}/versions") == []
 
 
+async def test_a_page_of_versions_ends_where_it_becomes_too_long_to_answer_at_once(served: Served) -> None:
+    """100 versions of 500 rules are 38 MB and held up the worker for as long as a session lasts."""
+    await served.data("POST", PROFILES, {"id": "fit", "rules": [{**OPEN, "eventFilter": {"a": "x" * 240_000}}]})
+    for number in range(6):
+        await served.data("PUT", FIT, {"name": f"Body {number}"})
+        await served.data("POST", f"{FIT}/publish")
+    found, cursor = list[list[int]](), 7
+    while cursor is not None:
+        page = await (await served.ask("GET", f"{FIT}/versions?limit=100&cursor={cursor}")).json()
+        found.append([one["version"] for one in page["data"]])
+        cursor = page["meta"]["nextCursor"]
+    assert found == [[6, 5, 4, 3], [2, 1]]
+
+
 async def test_the_newest_publishes_are_remembered_and_unpublish_forgets_none(served: Served) -> None:
     await served.data("POST", PROFILES, {"id": "fit", "name": "Fit"})
     for number in range(MAX_PUBLISHES + 2):
