@@ -1,11 +1,12 @@
 """Several profiles in a real browser: which one a list, a contact and a log show is chosen there (S30, S35)."""
 
+import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from stream_app.authoring.config_log import AuthoredKey
 from stream_app.authoring.edits import Act, Create, Done
@@ -115,6 +116,28 @@ async def test_a_contacts_score_log_and_adjustment_are_of_the_profile_that_is_ch
         await expect(page.locator("#adjust-error")).to_contain_text("made of others")
         await page.go_back()
         await expect(score).to_have_text("44")
+
+
+async def test_an_adjustment_that_is_answered_late_says_nothing_of_another_profile(browser: Browser) -> None:
+    async with at(browser, await world_with_profiles(), "#/contacts/42") as (page, _):
+        points, done, sent = page.get_by_role("textbox", name="Points"), page.locator("#adjust-done"), asyncio.Event()
+
+        async def late(route: Route) -> None:
+            if route.request.method == "POST":
+                await sent.wait()
+            await route.continue_()
+
+        await page.route("**/contacts/42/score*", late)
+        await points.fill("10")
+        await page.keyboard.press("Enter")
+        await page.locator("#contact-profile").select_option("Fit")
+        await expect(page.locator("#contact-score")).to_have_text("31")
+        await points.fill("7")
+        await expect(page.get_by_role("button", name="Adjust")).to_be_disabled()
+        sent.set()
+        await expect(page.get_by_role("button", name="Adjust")).to_be_enabled()
+        await expect(points).to_have_value("7")
+        await expect(done).to_be_hidden()
 
 
 async def test_an_org_with_one_score_is_asked_nothing_and_an_address_is_believed(browser: Browser) -> None:

@@ -177,6 +177,26 @@ async def test_my_changes_of_a_kind_stand_over_those_made_elsewhere(browser: Bro
         assert {name: value for name, value in kept(world)["page"].items() if value} == {"url": "/help*", "hits": 4}
 
 
+async def test_what_is_half_typed_when_somebody_else_has_saved_stays(browser: Browser) -> None:
+    half = '{"type": "tag", "op":'
+    for body, box in ((FITS, "#rule-attribute"), ({**OPENED, "eventFilter": {"a": {}}}, "#rule-eventFilter textarea")):
+        world = await having(body)
+        async with at(browser, world, "#/rules/1") as (page, client):
+            await page.get_by_label("Category").fill("Mine")
+            await change_elsewhere(client, points=9)
+            await page.get_by_role("button", name="Save").click()
+            mine = page.get_by_role("button", name="Keep my changes")
+            await expect(mine).to_be_visible()
+            await page.locator(box).fill(half)
+            await mine.click()
+            await expect(page.locator(f"{box.split()[0]}-error")).to_contain_text("This is not JSON.")
+            await expect(page.locator(box)).to_have_value(half)
+            await page.locator(box).fill('{"type": "tag", "op": "exists"}')
+            await mine.click()
+            await save(page)
+            assert (kept(world)["category"], kept(world)["points"]) == ("Mine", 9)
+
+
 async def test_rules_of_each_kind_are_listed_and_told_in_words(browser: Browser) -> None:
     async with at(browser, await having(VISITED, SILENT, FITS), "#/rules", WRITER) as (page, _):
         kinds = page.locator("#rules td.type")

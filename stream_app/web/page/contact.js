@@ -106,12 +106,12 @@ export class ContactView {
     const body = { points, ...(reason && { reason }), ...(this.profile !== DEFAULT && { profileId: this.profile }) };
     say("adjust-done", "");
     if (place("adjust", FIELDS, typeof points === "number" ? [] : [{ pointer: "/points", message: "Type a whole number." }])) return;
-    const contact = this.contact;
+    const { contact, profile } = this;
     $("adjust-send").disabled = true;
     const route = `/contacts/${encodeURIComponent(contact)}/score`;
     const answer = await this.app.api.ask("POST", route, { body, headers: this.once.headers(body) });
     $("adjust-send").disabled = false;
-    if (contact !== this.contact) return;
+    if (contact !== this.contact || profile !== this.profile) return;
     if (!answer.ok) return place("adjust", FIELDS, answer.body?.errors, `${why(answer)}${again(answer)}`);
     this.once.renew();
     $("adjust").reset();

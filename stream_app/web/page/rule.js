@@ -136,6 +136,7 @@ export class RuleView {
   }
 
   async rebase() {
+    if (this.form.complain(this.form.wrong())) return;
     const current = this.turns.next();
     const answer = await this.read();
     if (!current()) return;
