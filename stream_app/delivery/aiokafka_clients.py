@@ -1,7 +1,7 @@
 """Makes aiokafka's clients and ends them, also when they would wait for ever or the caller is cancelled.
 
-With `aiokafka_fetch` and `aiokafka_send` the only place of aiokafka's private names; `faust_seams.check_versions`
-checks them at start.  Clients are ``Any``: the library has no types.
+One of the places of aiokafka's private names (PRIVATE_NAMES), which `faust_seams.check_versions` checks at start.
+Clients are ``Any``: the library has no types.
 """
 # pyright: basic
 

@@ -1,8 +1,8 @@
 """Takes whole record batches out of an aiokafka consumer, and says when it fetches again.
 
-With `aiokafka_send` and `aiokafka_clients` the only place of aiokafka's private names; `faust_seams.check_versions`
-checks them at start.  Clients are ``Any``: the library has no types.  What is private here has a public but slower way,
-one object a record; the figures are in docs/performance.md.
+One of the places of aiokafka's private names (PRIVATE_NAMES), which `faust_seams.check_versions` checks at start.
+Clients are ``Any``: the library has no types.  What is private here has a public but slower way, one object a record;
+the figures are in docs/performance.md.
 """
 # pyright: basic
 

@@ -1,7 +1,7 @@
 """Builds record batches and hands them to an aiokafka producer ready-made; tunes what it does between transactions.
 
-With `aiokafka_fetch` and `aiokafka_clients` the only place of aiokafka's private names; `faust_seams.check_versions`
-checks them at start.  What is private here has a public but slower way; the figures are in docs/performance.md.
+One of the places of aiokafka's private names (PRIVATE_NAMES), which `faust_seams.check_versions` checks at start.
+What is private here has a public but slower way; the figures are in docs/performance.md.
 """
 # pyright: basic
 

@@ -3,7 +3,7 @@
 Laws: a session counts from when a heartbeat was sent, which is before the broker began to count; so whoever is told yes
 holds what it was assigned, also after it was frozen or cut off from Kafka while others took over.  Clocks that stand
 still while the process is stopped would not do: CLOCK_MONOTONIC goes on.
-One of the places that touch private names of aiokafka.
+One of the places of aiokafka's private names (PRIVATE_NAMES).
 """
 # pyright: basic
 

@@ -1,8 +1,7 @@
 """Committed offsets of a group as they are, not as they were a moment ago (KIP-447: require_stable).
 
 aiokafka asks for offsets in a way that shows the one before while a transaction is not decided; its request is spelled
-out here in the version that has the brokers say so.  Beside `aiokafka_clients`, `aiokafka_fetch` and `aiokafka_send`
-the only place that touches private names of aiokafka.
+out here in the version that has the brokers say so.  One of the places of aiokafka's private names (PRIVATE_NAMES).
 """
 # pyright: basic
 
