@@ -19,7 +19,7 @@ from stream_app.delivery.stores import Checkpoint, MemoryStore
 from stream_app.processing.due_index import due_of
 from stream_app.processing.handler import ScoringHandler
 from stream_app.scoring.rulebook import ConfigRecord, Rulebook
-from tests.faults.authored import edited_records
+from tests.faults.authored import Authored, edited_records
 from tests.faults.honest import STORE_ID, HonestEngine
 from tests.faults.logs import SOURCE_ROLES, Entry, Logs
 from tests.faults.oracle import check
@@ -50,17 +50,22 @@ class RealEngine(HonestEngine):
 
     fading = True
 
-    def __init__(self, seed: int, events: int, partitions: int) -> None:
+    def __init__(self, seed: int, events: int, partitions: int, edits: int = EDITS) -> None:
         super().__init__(seed, events, partitions)
+        self.seed = seed
         self.first = self.version
         end = max(entry.timestamp for entries in self.logs.entries.values() for entry in entries)
         begun = min(self.clock.values())
-        for number in range(EDITS):
-            at = begun + (end - begun) * (number + 1) // (EDITS + 2)
-            for key, value in edited_records(number, format_time(at)):
+        for number in range(edits):
+            at = begun + (end - begun) * (number + 1) // (edits + 2)
+            for key, value in self.edits(number, format_time(at)):
                 self.append(("leadstream.config", 0), key, value)
         log = self.logs.of("leadstream.config", 0)
         self.records = [ConfigRecord(entry.key or b"", entry.value, entry.offset) for entry in log]
+
+    def edits(self, number: int, at: str) -> Authored:
+        """Return the records of the n-th edit."""
+        return edited_records(number, at)
 
     def run_partition(self, partition: int) -> None:
         RealPartition(self, partition).run()
