@@ -14,7 +14,7 @@ from stream_app.authoring.changes import Change
 from stream_app.authoring.config_log import AuthoredKey, ConfigLog
 from stream_app.authoring.drafts import shown_of, told_versions
 from stream_app.authoring.edit_plans import plan_edit
-from stream_app.authoring.edits import Act, Failed, Planned, Reason
+from stream_app.authoring.edits import Act, Done, Failed, Planned, Reason
 from stream_app.authoring.publishing import Action
 from stream_app.operations.authoring_commands import (
     ChangedMeanwhile,
@@ -102,25 +102,30 @@ async def _act(settings: Settings, act: Act, *, dry_run: bool, yes: bool) -> tup
     from stream_app.authoring.config_topic import config_writer
 
     log = await read_log(settings)
-    planned, seen = _planned(log, act), log.version_of(act.key)
-    if dry_run or planned is None:
-        return () if planned is None else planned.changes, log
+    first, seen = _outcome(log, act), log.version_of(act.key)
+    print_problems(first.warnings)
+    if dry_run or isinstance(first, Done):
+        return _changes(first), log
     if act.action in TAKEN and not yes:
         question = TAKEN[act.action].format(id=act.key.id, version=act.version)
         click.confirm(question, abort=True, err=True)
     async with config_writer(settings) as writer:
         if act.action in TAKEN and writer.log.version_of(act.key) != seen:
             raise ChangedMeanwhile("the profile was changed meanwhile: look at it again")
-        planned = _planned(writer.log, act)
-        await writer.write(() if planned is None else planned.changes)
-        return () if planned is None else planned.changes, writer.log
+        outcome = _outcome(writer.log, act)
+        print_problems(warning for warning in outcome.warnings if warning not in first.warnings)
+        await writer.write(_changes(outcome))
+        return _changes(outcome), writer.log
 
 
-def _planned(log: ConfigLog, act: Act) -> Planned | None:
-    """Return what is to be written, None where all is so already; ClickException when it may not be."""
+def _outcome(log: ConfigLog, act: Act) -> Planned | Done:
+    """Return what is to be written, or that all is so already; ClickException when it may not be."""
     outcome = plan_edit(log, act, time.time_ns() // 1_000_000)
     if isinstance(outcome, Failed):
         print_problems(outcome.problems)
         raise click.ClickException(WHY.get(outcome.reason, "nothing was written"))
-    print_problems(outcome.warnings)
-    return outcome if isinstance(outcome, Planned) else None
+    return outcome
+
+
+def _changes(outcome: Planned | Done) -> tuple[Change, ...]:
+    return outcome.changes if isinstance(outcome, Planned) else ()

@@ -144,3 +144,11 @@ def test_a_profile_is_put_as_a_draft_published_and_taken_back(run: Run, tmp_path
     assert actions(gone) == [("delete", "1"), ("delete", "2"), ("replace", "fit")]
     pruned = run(profiles, "put", "--org", "1", "-", "--prune", "--yes", "--json", text="[]")
     assert actions(pruned) == [("delete", "fit")]
+
+
+def test_a_warning_about_a_publish_is_told_once(run: Run) -> None:
+    made = '[{"id": "part", "name": "Part"}, {"id": "sum", "name": "Sum", "formula": {"average": ["part"]}}]'
+    assert run(profiles, "put", "--org", "1", "-", text=made).exit_code == 0
+    for more in (["--dry-run"], []):
+        told = run(profiles, "publish", "--org", "1", "sum", *more).stderr
+        assert told == "warning /formula/average/0 not_published: part is not published: it counts 0\n"
