@@ -1,13 +1,14 @@
 """Read the whole `config` topic, and write to it as its only writer.
 
 Laws: one writer at a time: a ConfigWriter first fences any other of the same app id, then reads to the end, then
-writes, each put in one transaction; what is read is committed; rulebookVersion is the last record's offset + 1.
+writes, each put in one transaction, and returns when that can be read; what is read is committed; rulebookVersion is
+the last record's offset + 1.
 Reads and writes: the topic ``config``.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
@@ -16,6 +17,7 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
     AIOKafkaProducer,
     TopicPartition,
 )
+from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.config_headers import Headers
 from stream_app.authoring.changes import Change
@@ -25,6 +27,8 @@ from stream_app.scoring.rulebook import ConfigRecord
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
 TRANSACTION_MS: Final = 30_000
+MARKERS_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.01
 REQUEST_MS: Final = 5_000  # how soon a missing topic is told; a fetch waits 0.5 s at most
 
 
@@ -160,36 +164,6 @@ async def _write(
         sent += written
 
 
-class ConfigWriter:
-    """Writes to ``config``; ``log`` is what it says, own writes included."""
-
-    def __init__(self, producer: Producer, partition: TopicPartition, log: ConfigLog) -> None:
-        self.log = log
-        self._producer = producer
-        self._partition = partition
-
-    async def write(self, changes: Sequence[Change]) -> int:
-        """Write changes in one transaction and return the rulebook version they give; ProducerFenced if replaced."""
-        sent: list[ConfigRecord] = []
-        if changes:
-            await _write(self._producer, self._partition, changes, sent, ())
-        for record in sent:
-            self.log.add(record)
-        return self.log.version
-
-
-@asynccontextmanager
-async def config_writer(settings: Settings) -> AsyncGenerator[ConfigWriter, None]:
-    """Become the writer of ``config`` for the length of a block: fence, then read to the end."""
-    producer = _config_producer(settings)
-    try:
-        await producer.start()
-        log = ConfigLog.of(await read_config(settings))
-        yield ConfigWriter(producer, config_partition(settings), log)
-    finally:
-        await cut_off(producer)
-
-
 @dataclass(frozen=True, slots=True)
 class ConfigSession:
     """The right to write ``config`` until someone else takes it; who holds it reads the topic elsewhere.
@@ -224,3 +198,41 @@ class ConfigSession:
     async def close(self) -> None:
         """Disconnect; bounded."""
         await asyncio.gather(cut_off(self.producer), stop_consumer(self.consumer))
+
+
+class ConfigWriter:
+    """Writes to ``config`` within a session; ``log`` is what it says, own writes included."""
+
+    def __init__(self, session: ConfigSession, log: ConfigLog) -> None:
+        self.log = log
+        self._session = session
+
+    async def write(self, changes: Sequence[Change]) -> int:
+        """Write changes in one transaction and return the rulebook version they give; ProducerFenced if replaced.
+
+        Whoever reads ``config`` then reads them.
+        """
+        sent: list[ConfigRecord] = []
+        if changes:
+            await self._session.commit(changes, sent, ())
+            await self._readable(sent[-1].offset)
+        for record in sent:
+            self.log.add(record)
+        return self.log.version
+
+    async def _readable(self, offset: int) -> None:
+        """Wait for the markers of a transaction: it is answered before they are there, but committed it is."""
+        with suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(MARKERS_SECONDS):
+                while await self._session.end() <= offset:
+                    await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def config_writer(settings: Settings) -> AsyncGenerator[ConfigWriter, None]:
+    """Become the writer of ``config`` for the length of a block: fence, then read to the end."""
+    session = await ConfigSession.open(settings)
+    try:
+        yield ConfigWriter(session, ConfigLog.of(await read_config(settings)))
+    finally:
+        await session.close()
