@@ -1,4 +1,4 @@
-"""What REST takes and answers beside authored objects: one model per body.
+"""What REST takes and answers of contacts, events and imports: one model per body, and the base of all bodies.
 
 Laws: what is received is strict and closed, as every authored body; what is answered names its fields as PushMail does
 where PushMail has them.  Source: contract section 3.
@@ -8,9 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from schemas.api_keys import MAX_KEY_NAME, MAX_SITES, Scope
-from schemas.authored import Authored, EventType, ProfileId, Rule, RuleBody, SiteId
-from schemas.ids import ORG_PATTERN
+from schemas.authored import Authored, EventType, ProfileId
 
 Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
 GivenId = Annotated[int, Field(strict=True)] | Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -187,80 +185,3 @@ class ImportedScores(RestBody):
     accepted: int
     rejected_count: int
     rejected: list[RejectedRow]
-
-
-KeyOrg = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, StringConstraints(pattern=ORG_PATTERN)]
-KeySite = Annotated[int, Field(ge=0, le=2**63 - 1)] | SiteId
-
-
-class KeyBody(RestBody):
-    """``POST /keys``: no ``sites`` is every site of the org, no ``expiresAt`` is for ever."""
-
-    org_id: KeyOrg
-    scope: Scope
-    sites: Annotated[list[KeySite], Field(min_length=1, max_length=MAX_SITES)] | None = None
-    expires_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
-    name: Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_NAME)] | None = None
-
-
-class KeyAnswer(RestBody):
-    """An API key without its text."""
-
-    id: str
-    org_id: int | str
-    scope: Scope
-    sites: list[int | str] | None
-    expires_at: str | None
-    created_at: str
-    name: str | None
-
-
-class NewKeyAnswer(KeyAnswer):
-    """A new API key; ``key`` is its text, told once."""
-
-    key: str
-
-
-class Holder(RestBody):
-    """Whose key a request carries; the root key has no id, and no org of its own."""
-
-    key_id: str | None
-    org_id: int | str | None
-    scope: Literal["read", "write", "admin", "root"]
-    sites: list[int | str] | None
-
-
-class RuleFireCount(RestBody):
-    """How often a rule has fired over all contacts, and how many contacts have it in their counts."""
-
-    rule_id: int
-    rule_name: str
-    site_id: int | str | None
-    fires: int
-    contacts: int
-
-
-def _nothing_required(schema: dict[str, Any]) -> None:
-    """Make a schema one of a partial body: what is absent stays as it is, so nothing has a default either."""
-    schema.pop("required", None)
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class RuleCreate(RuleBody):
-    """``POST /scoring/rules``."""
-
-    site_id: Int64 | SiteId | None = None  # pyright: ignore[reportIncompatibleVariableOverride] REST takes both
-
-
-class RuleUpdate(RuleCreate):
-    """``PUT /scoring/rules/{id}``: changes what it names; null clears."""
-
-    model_config = ConfigDict(json_schema_extra=_nothing_required)
-
-
-class RuleAnswer(Rule):
-    """A rule."""
-
-    org_id: int | str  # pyright: ignore[reportIncompatibleVariableOverride] as REST writes ids
-    site_id: int | str | None = None  # pyright: ignore[reportIncompatibleVariableOverride] as REST writes ids

@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from schemas.profiles import ProfileBody
-from schemas.rest import RestBody, RuleAnswer, RuleCreate
+from schemas.rest import RestBody
+from schemas.rest_rules import RuleAnswer, RuleCreate
 from schemas.strict import INT32_MAX, ProfileId
 
 MAX_RULES: Final = 500

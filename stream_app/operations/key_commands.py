@@ -36,7 +36,7 @@ def create(
     """Make a key and print it, once; workers know it within a second or so."""
     from pydantic import ValidationError
 
-    from schemas.rest import KeyBody
+    from schemas.rest_keys import KeyBody
     from stream_app.authoring.api_keys import expiry, shown
     from stream_app.authoring.key_administration import KeyAdministration, KeysUnavailable
 

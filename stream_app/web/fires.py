@@ -12,7 +12,7 @@ from aiohttp import web
 
 from schemas.authored import Rule
 from schemas.ids import rest_id
-from schemas.rest import RuleFireCount
+from schemas.rest_rules import RuleFireCount
 from schemas.times import format_time
 from stream_app.reading.fires import Fires, FireTotals, RuleFires, merged
 from stream_app.web.answers import data

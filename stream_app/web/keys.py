@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from schemas.api_keys import Scope
-from schemas.rest import KeyAnswer, KeyBody, NewKeyAnswer
+from schemas.rest_keys import KeyAnswer, KeyBody, NewKeyAnswer
 from stream_app.authoring.api_keys import ApiKey, expiry, shown, valid_key_id
 from stream_app.authoring.key_administration import KeysUnavailable, MadeKey, Revoked
 from stream_app.web.answers import data

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from schemas.authored import RuleBody
 from schemas.ids import rest_id
-from schemas.rest import RuleAnswer, RuleCreate, RuleUpdate
+from schemas.rest_rules import RuleAnswer, RuleCreate, RuleUpdate
 from stream_app.authoring.config_log import AuthoredKey, Body, Stored
 from stream_app.authoring.edits import Create, Delete, Put, visible
 from stream_app.web.answers import data, integer_parameter

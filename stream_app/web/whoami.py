@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from schemas.ids import rest_id
-from schemas.rest import Holder
+from schemas.rest_keys import Holder
 from stream_app.web.answers import data
 from stream_app.web.authentication import PRINCIPAL, org_of
 from stream_app.web.route import Route

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.rest import Holder
+from schemas.rest_keys import Holder
 from tests.unit.web_client import Client, serving
 from tests.unit.web_fakes import DEMO, ROOT, World, api_key, bearer
 

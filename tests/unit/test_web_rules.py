@@ -8,8 +8,8 @@ import pytest
 from yarl import URL
 
 from schemas.hop import RULEBOOK_VERSION
-from schemas.rest import RuleAnswer
 from schemas.rest_profiles import ProfileAnswer
+from schemas.rest_rules import RuleAnswer
 from tests.unit.authoring_client import ADMIN, DEFAULT, OTHER, RULES, SITE, Served, authors
 from tests.unit.web_fakes import DEMO, bearer
 
