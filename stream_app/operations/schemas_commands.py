@@ -50,7 +50,7 @@ def documents() -> dict[str, bytes]:
     import msgspec
     from pydantic import BaseModel
 
-    from stream_app.web.documents import openapi
+    from stream_app.web.openapi import openapi
     from stream_app.web.routes import ROUTES
 
     found: dict[str, bytes] = {}

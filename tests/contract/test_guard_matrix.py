@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from stream_app.web.documents import statuses
+from stream_app.web.openapi import statuses
 from stream_app.web.route import PREFIXES, ROUTE_TABLE, Route
 from tests.contract.guarded_world import KEYS, RULE, guarded_world
 from tests.unit.web_client import serving

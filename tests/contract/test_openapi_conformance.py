@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from stream_app.web.content_encoding import DECODING
-from stream_app.web.documents import openapi
+from stream_app.web.openapi import openapi
 from stream_app.web.routes import ROUTES
 from tests.contract.guarded_world import KEYS, guarded_world
 from tests.unit.web_fakes import ROOT

@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 from stream_app.operations.schemas_commands import GENERATED
 from stream_app.web import probes
 from stream_app.web.docs_page import docs_page
-from stream_app.web.documents import address, openapi, statuses
+from stream_app.web.openapi import address, openapi, statuses
 from stream_app.web.page_files import POLICY
 from stream_app.web.route import PREFIXES, ROUTE_TABLE
 from stream_app.web.routes import ROUTES
