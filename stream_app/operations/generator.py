@@ -3,8 +3,7 @@
 Laws: the same arguments give the same records; no clock, no I/O.  Contacts are drawn by a Zipf law: rank r, from 1,
 weighs 1 / r**skew, and contact 1 of the first org is the hottest.  Event times rise evenly over the span; a share of
 them lies up to an hour back.  A duplicate repeats one of the last 128 good records of its topic byte for byte, so it is
-inside the engine's window of 256 ids.  A bad record is a good one broken in one way: the table BROKEN lists the ways by
-the reason of the dead letter that it must become.
+inside the engine's window of 256 ids.  A bad record is a good one broken in one way: see ``bad_records``.
 Reads and writes nothing: it yields (last part of the topic's name, key, value), to be sent by ``replay``.
 """
 
@@ -16,10 +15,10 @@ from random import Random
 from typing import Any, Final
 
 from schemas.ids import contact_key
+from stream_app.operations.bad_records import BAD_ATTRIBUTES, BAD_COMMANDS, BAD_EVENTS, Breakers
 from topics.declarations import ENGAGEMENT
 
 Record = tuple[str, bytes | None, bytes | None]
-KeyAndValue = tuple[bytes | None, bytes | None]
 
 COMMANDS: Final = "commands"
 CONTACTS: Final = "contacts"
@@ -79,43 +78,7 @@ ATTRIBUTES: Final = (
     '{"subscribed":false,"country":"DE"}',
 )
 
-Breaker = Callable[[bytes, bytes], KeyAndValue]
-
-NOT_JSON: Final[tuple[Breaker, ...]] = (
-    lambda key, value: (key, value[:-1]),
-    lambda key, _value: (key, b""),
-    lambda key, value: (key, b"\xff" + value),
-    lambda key, value: (key, b"\xef\xbb\xbf" + value),
-    lambda key, value: (key, value.replace(b"{", b'{"x":NaN,', 1)),
-)
-NULL: Final[tuple[Breaker, ...]] = (lambda key, _value: (key, None),)  # in ``contacts`` that is an order to erase
-MISFIT: Final[tuple[Breaker, ...]] = (
-    lambda key, _value: (key, b"[]"),
-    lambda key, _value: (key, b'"x"'),
-    lambda key, value: (key, value.replace(b'"contactId":', b'"contact":', 1)),
-    lambda key, value: (key, value.replace(b'"contactId":"', b'"contactId":"\\u0007', 1)),
-    lambda key, value: (key, value.replace(b'"orgId":"', b'"orgId":"no org ', 1)),
-)
-BAD_EVENT: Final[tuple[Breaker, ...]] = (
-    lambda key, value: (key, value.replace(b'"type":"', b'"type":"No-', 1)),
-    lambda key, value: (key, value.replace(b'"occurredAt":"', b'"occurredAt":"+', 1)),
-    lambda key, value: (key, value.replace(b'"occurredAt":"20', b'"occurredAt":"19', 1)),
-    lambda key, value: (key, value.replace(b'"occurredAt":"20', b'"occurredAt":"29', 1)),
-)
-KEYS: Final[dict[str, tuple[Breaker, ...]]] = {
-    "missing_key": (lambda _key, value: (None, value),),
-    "key_mismatch": (lambda key, value: (key + b"0", value), lambda key, value: (b"x" + key, value)),
-}
-BROKEN: Final[dict[str, dict[str, tuple[Breaker, ...]]]] = {
-    ENGAGEMENT: {"not_json": NOT_JSON + NULL, "invalid_event": MISFIT + BAD_EVENT, **KEYS},
-    COMMANDS: {
-        "not_json": NOT_JSON + NULL,
-        "unknown_command": (lambda key, value: (key, value.replace(b'"kind":"', b'"kind":"un', 1)),),
-        "invalid_command": (lambda key, value: (key, value.replace(b'"commandId":', b'"id":', 1)),),
-        **KEYS,
-    },
-    CONTACTS: {"not_json": NOT_JSON, "invalid_event": MISFIT, **KEYS},
-}
+BROKEN: Final[dict[str, Breakers]] = {ENGAGEMENT: BAD_EVENTS, COMMANDS: BAD_COMMANDS, CONTACTS: BAD_ATTRIBUTES}
 
 
 def generate(seed: int, contacts: int, events: int, **shape: Any) -> Iterator[Record]:
