@@ -20,27 +20,21 @@ def _memory(partition: int) -> Store:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Everything delivery needs to know.
+class AnyJob:
+    """What is read, by which clients, and within which limits; the same words for scoring and for ingest.
 
     ``name`` is the group id and the root of transactional ids; ``sources`` are topics in the order in which they are
     taken when all have records; ``client`` are the arguments that every aiokafka client gets (servers, security);
-    ``wide_topics`` maps topics with a raised max.message.bytes to it.
+    ``slice_records`` are worked off without a breath for the loop; ``wide_topics`` maps topics with a raised
+    max.message.bytes to it.
     """
 
     name: str
     sources: tuple[str, ...]
-    changelog: str
-    journal: str
-    partitions: int
-    handler: Handler
     client: Mapping[str, Any]
-    store: StoreFactory = _memory
     start: Literal["earliest", "latest"] = "earliest"
-    clock_mode: ClockMode = "wall"
     max_batch_records: int = 4000
     slice_records: int = 200
-    tick_contacts: int = 500
     heartbeat_seconds: float = 1.5
     commit_limit_seconds: float = 15.0
     transaction_timeout_ms: int = 30_000
@@ -49,6 +43,19 @@ class Job:
     fetch_bytes: int = 1 << 20
     wide_topics: Mapping[str, int] = field(default_factory=dict[str, int])
     probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(AnyJob):
+    """Everything delivery needs to know."""
+
+    changelog: str
+    journal: str
+    partitions: int
+    handler: Handler
+    store: StoreFactory = _memory
+    clock_mode: ClockMode = "wall"
+    tick_contacts: int = 500
 
     def transactional_id(self, partition: int) -> str:
         """Return the transactional id of a partition: whoever initialises it fences the one before."""

@@ -9,8 +9,6 @@ import logging
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from aiokafka.errors import CorruptRecordException, KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
-
 from schemas.journal import PartitionRecord
 from stream_app.delivery.batches import Batches
 from stream_app.delivery.errors import ChainBroken, PartitionStopped, fenced
@@ -18,6 +16,7 @@ from stream_app.delivery.job import Job
 from stream_app.delivery.opening import open_partition
 from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import SourceReader
+from stream_app.delivery.recovery import cancel_was_asked_for, rest, what_stops
 from stream_app.delivery.status import DeliveryCounters, PartitionPhase, PartitionStatus
 from stream_app.delivery.stores import Store
 from stream_app.delivery.tasks import ended
@@ -26,9 +25,6 @@ from stream_app.delivery.transaction import TransactionalWriter
 log = logging.getLogger(__name__)
 
 FENCES_PER_MINUTE: Final = 3
-LONGEST_DELAY_SECONDS: Final = 10.0
-IDLE_WAIT_SECONDS: Final = 0.5
-RETRIED: Final = (KafkaError, OSError, TimeoutError)
 
 
 class Partition:
@@ -104,19 +100,14 @@ class Partition:
                 await self._work()
             except ChainBroken as broken:
                 await self._reposition(broken)
-            except PartitionStopped as stop:
-                return await self._stop(stop)
-            except CorruptRecordException as error:
-                return await self._stop(PartitionStopped(f"a source is damaged: {error!r}", "see docs/operations.md"))
-            except RETRIED as error:
-                delay = await self._recover(error, delay)
             except asyncio.CancelledError as error:
-                if self._stopping or (task := asyncio.current_task()) is None or task.cancelling():
+                if self._stopping or cancel_was_asked_for():
                     raise
-                delay = await self._recover(error, delay)  # aiokafka lets a cancel of its own out
+                delay = await self._recover(error, delay)
             except Exception as error:
-                log.exception("partition %d: a bug in delivery", self.number)
-                return await self._stop(PartitionStopped(f"delivery raised {error!r}", "report it; restart the worker"))
+                if (stop := what_stops(error, "a source")) is not None:
+                    return await self._stop(stop)
+                delay = await self._recover(error, delay)
 
     async def _current(self, batches: Batches) -> bool:
         """Tell whether nobody else committed while this partition was paused; closes it if somebody did."""
@@ -165,7 +156,7 @@ class Partition:
         while not self._stopping:
             if not await batches.next():
                 self._reach("waiting")
-                await self._reader.wait(IDLE_WAIT_SECONDS)
+                await self._reader.wait()
             elif batches.rest:
                 await asyncio.sleep(batches.rest)
 
@@ -175,7 +166,7 @@ class Partition:
         await self.close()
 
     async def _recover(self, error: BaseException, delay: float) -> float:
-        """Close and wait two heartbeats or more, so that a rebalance under way is heard before we fence anybody."""
+        """Close and rest; return the next delay."""
         now = asyncio.get_running_loop().time()
         if fenced(error):
             self._counters.fenced += 1
@@ -186,8 +177,7 @@ class Partition:
         log.warning("partition %d: %s: opening again", self.number, "fenced" if fenced(error) else repr(error))
         await self.close()
         self.why = f"opens again after {error!r}"
-        await asyncio.sleep(max(delay, 2 * self._job.heartbeat_seconds))
-        return min(max(delay, 0.5) * 2, LONGEST_DELAY_SECONDS)
+        return await rest(delay, self._job.heartbeat_seconds)
 
     async def _stop(self, stop: PartitionStopped) -> None:
         # INVARIANT: a_raising_handler_stops_its_partition_alone

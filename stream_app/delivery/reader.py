@@ -7,7 +7,7 @@ Reads the source topics of one partition number.
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final
 
 from stream_app.delivery.aiokafka_clients import stop_consumer
 from stream_app.delivery.aiokafka_fetch import (
@@ -21,23 +21,15 @@ from stream_app.delivery.aiokafka_fetch import (
     start_reader,
     take_buffered,
 )
+from stream_app.delivery.job import AnyJob
 
-
-class Sources(Protocol):
-    """The part of a job that says what is read, and by which client."""
-
-    @property
-    def sources(self) -> tuple[str, ...]: ...
-    @property
-    def client(self) -> Mapping[str, Any]: ...
-    @property
-    def fetch_bytes(self) -> int: ...
+IDLE_WAIT_SECONDS: Final = 0.5
 
 
 class SourceReader:
     """Reads ahead one page per source on the main loop."""
 
-    def __init__(self, job: Sources, partition: int) -> None:
+    def __init__(self, job: AnyJob, partition: int) -> None:
         self._job = job
         self._ring = [TopicPartition(topic, partition) for topic in job.sources]
         self._next = 0
@@ -93,7 +85,7 @@ class SourceReader:
             at = more.end
         return records
 
-    async def wait(self, timeout_seconds: float) -> None:
+    async def wait(self, timeout_seconds: float = IDLE_WAIT_SECONDS) -> None:
         """Wait until something may be taken, `wake` is called, or time is up."""
         if self._woken or self._consumer is None:
             self._woken = False

@@ -5,14 +5,14 @@ committed offset is the only truth about where a source stands, so it is read af
 Nothing is kept between records: a partition can be anybody's at any time.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
 from schemas.ingest import IngestProgress
 from stream_app.delivery.aiokafka_fetch import TopicPartition
 from stream_app.delivery.handler import Output, Record
-from stream_app.delivery.probe import Probe
+from stream_app.delivery.job import AnyJob
 
 RekeyPhase = Literal["idle", "opening", "running", "closing", "stopped"]
 
@@ -31,30 +31,16 @@ Route = Callable[[str, int, Record], Routed]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RekeyJob:
-    """Everything that forwarding needs to know; words as in `job.Job`.
+class RekeyJob(AnyJob):
+    """Everything that forwarding needs to know.
 
-    ``name`` is the group id and the root of transactional ids; ``sources`` are topics with any partition count;
-    ``witness`` is a partition that is none of theirs, see `witness`.
+    ``sources`` may have any partition count; ``witness`` is a partition that is none of theirs, see `witness`.
     """
 
-    name: str
-    sources: tuple[str, ...]
     route: Route
-    client: Mapping[str, Any]
     witness: TopicPartition
-    start: Literal["earliest", "latest"] = "earliest"
-    max_batch_records: int = 4000
-    slice_records: int = 500
+    slice_records: int = 500  # to forward one costs less than to score one
     session_timeout_seconds: float = 10.0
-    heartbeat_seconds: float = 1.5
-    commit_limit_seconds: float = 15.0
-    transaction_timeout_ms: int = 30_000
-    compression: str | None = None
-    batch_bytes: int = 900_000
-    fetch_bytes: int = 1 << 20
-    wide_topics: Mapping[str, int] = field(default_factory=dict[str, int])
-    probe: Probe | None = None
 
     def transactional_id(self, source: TopicPartition) -> str:
         """Return the transactional id of a source partition: whoever initialises it fences the one before."""

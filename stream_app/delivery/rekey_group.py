@@ -18,8 +18,8 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
 from mode import Service
 
 from stream_app.delivery.aiokafka_clients import started, stop_consumer
-from stream_app.delivery.partition import LONGEST_DELAY_SECONDS, RETRIED
 from stream_app.delivery.partitions import PAUSE_LIMIT_SECONDS, leave
+from stream_app.delivery.recovery import LONGEST_DELAY_SECONDS, RETRIED
 from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyStatus
 from stream_app.delivery.rekey_partition import RekeyPartition
 from stream_app.delivery.tasks import ended

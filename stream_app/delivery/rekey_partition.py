@@ -10,10 +10,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
-from aiokafka.errors import CorruptRecordException  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.ingest import IngestProgress
 from stream_app.delivery.aiokafka_clients import cut_off, transactional_producer
@@ -21,9 +20,9 @@ from stream_app.delivery.aiokafka_fetch import Take, TopicPartition
 from stream_app.delivery.errors import ChainBroken, HandlerFailed, PartitionStopped, fenced
 from stream_app.delivery.handler import Output
 from stream_app.delivery.opening import now_ms
-from stream_app.delivery.partition import IDLE_WAIT_SECONDS, LONGEST_DELAY_SECONDS, RETRIED
 from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import SourceReader
+from stream_app.delivery.recovery import cancel_was_asked_for, rest, what_stops
 from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyPhase, RekeyStatus
 from stream_app.delivery.rekey_offsets import Position, find_position
 from stream_app.delivery.tasks import ended
@@ -31,7 +30,6 @@ from stream_app.delivery.transaction import acknowledged, send_records
 
 log = logging.getLogger(__name__)
 
-MENDED: Final = (*RETRIED, ChainBroken)
 Places = Mapping[tuple[str, int], Sequence[Output]]
 
 
@@ -77,19 +75,14 @@ class RekeyPartition:
                 position = await self._open()
                 delay = 0.0
                 await self._work(position)
-            except PartitionStopped as stop:
-                return await self._stop(stop)
-            except CorruptRecordException as error:
-                return await self._stop(PartitionStopped(f"{self._name} is damaged: {error!r}", "see operations.md"))
-            except MENDED as error:
-                delay = await self._recover(error, delay)
             except asyncio.CancelledError as error:
-                if self._stopping or (task := asyncio.current_task()) is None or task.cancelling():
+                if self._stopping or cancel_was_asked_for():
                     raise
-                delay = await self._recover(error, delay)  # aiokafka lets a cancel of its own out
+                delay = await self._recover(error, delay)
             except Exception as error:
-                log.exception("ingest of %s: a bug in delivery", self._name)
-                return await self._stop(PartitionStopped(f"delivery raised {error!r}", "report it; restart the worker"))
+                if (stop := what_stops(error, self._name)) is not None:
+                    return await self._stop(stop)
+                delay = await self._recover(error, delay)
 
     async def _open(self) -> Position:
         job = self._job
@@ -114,7 +107,7 @@ class RekeyPartition:
         while not self._stopping:
             take = self._reader.take_now(self._job.max_batch_records)
             if take is None:
-                await self._reader.wait(IDLE_WAIT_SECONDS)
+                await self._reader.wait()
                 continue
             # INVARIANT: ingest_batch_starts_where_the_last_one_ended
             if take.start != self._read_to:
@@ -168,14 +161,13 @@ class RekeyPartition:
 
     # ------------------------------------------------------------------ ends
     async def _recover(self, error: BaseException, delay: float) -> float:
-        """Forget and wait two heartbeats or more, so that a rebalance under way is heard before we fence anybody."""
+        """Forget and rest; return the next delay."""
         self._counters.reopened += 1
         self._counters.fenced += fenced(error)
         log.warning("ingest of %s: %r: opening again", self._name, error)
         await self._forget()
         self.why = f"opens again after {error!r}"
-        await asyncio.sleep(max(delay, 2 * self._job.heartbeat_seconds))
-        return min(max(delay, 0.5) * 2, LONGEST_DELAY_SECONDS)
+        return await rest(delay, self._job.heartbeat_seconds)
 
     async def _stop(self, stop: PartitionStopped) -> None:
         log.error("ingest of %s stopped: %s", self._name, stop, exc_info=stop.__cause__)
