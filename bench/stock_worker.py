@@ -1,6 +1,7 @@
 """A worker of stock Faust: an ordinary agent with a table and two output topics, doing the same seven rules.
 
 It remembers no event ids, so it does less than leadstream; state, outputs and events are plain JSON dicts.
+`tests.faults.stock_worker` is another job, which only counts; each is whole, as one would write it on Faust.
 Reads BENCH_SOURCE; writes <name>.score-changed, <name>.threshold-crossed and the table's changelog.
 """
 

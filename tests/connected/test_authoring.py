@@ -18,8 +18,9 @@ from stream_app.authoring.follower import ConfigFollower
 from stream_app.authoring.puts import plan_put
 from stream_app.operations.broker import EmbeddedKafka
 from stream_app.operations.topic_administration import administration, ensure_topics
-from stream_app.settings import Settings, declared_topics, kafka_client_arguments, load_settings
+from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 from tests.conftest import Broker
+from tests.connected.own_topics import prepared
 
 LIMIT_SECONDS = 60
 AT = "2026-03-01T00:00:00.000Z"
@@ -29,13 +30,6 @@ OPENED = {"name": "Opened", "eventType": "email_open", "points": 5}
 @pytest.fixture
 async def settings(broker: Broker, scratch_prefix: str, tmp_path: Path) -> Settings:
     return await prepared(broker.bootstrap, scratch_prefix, tmp_path)
-
-
-async def prepared(bootstrap: str, prefix: str, tmp_path: Path) -> Settings:
-    line = {"bootstrap_servers": bootstrap, "prefix": prefix, "app_id": prefix, "partitions": 1}
-    made = load_settings({**line, "replication_factor": 1}, {}, tmp_path)
-    await ensure_topics(made)
-    return made
 
 
 @asynccontextmanager

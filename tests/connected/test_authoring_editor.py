@@ -20,10 +20,10 @@ from stream_app.authoring.edits import Create, Delete, Done, Edit, Failed, Put
 from stream_app.authoring.follower import ConfigFollower
 from stream_app.authoring.puts import plan_put
 from stream_app.operations.broker import EmbeddedKafka
-from stream_app.operations.topic_administration import ensure_topics
 from stream_app.scoring.rulebook import ConfigRecord
-from stream_app.settings import Settings, load_settings
+from stream_app.settings import Settings
 from tests.conftest import Broker
+from tests.connected.own_topics import prepared
 
 LIMIT_SECONDS = 90
 RULE: dict[str, Any] = {"name": "Opened", "eventType": "email_open", "points": 5}
@@ -33,13 +33,6 @@ CREATE = Create(kind="rule", org_id="1", fields=RULE)
 
 def now() -> int:
     return time.time_ns() // 1_000_000
-
-
-async def prepared(bootstrap: str, prefix: str, tmp_path: Path) -> Settings:
-    line = {"bootstrap_servers": bootstrap, "prefix": prefix, "app_id": prefix, "partitions": 1}
-    made = load_settings({**line, "replication_factor": 1}, {}, tmp_path)
-    await ensure_topics(made)
-    return made
 
 
 @pytest.fixture

@@ -18,20 +18,14 @@ from stream_app.authoring.key_administration import KeyAdministration, KeysUnava
 from stream_app.operations.broker import EmbeddedKafka
 from stream_app.operations.key_commands import keys as commands
 from stream_app.operations.topic_administration import administration, ensure_topics
-from stream_app.settings import Settings, declared_topics, kafka_client_arguments, load_settings
+from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 from tests.conftest import Broker
 from tests.connected.leadstream_process import KEY, Leadstream, run
+from tests.connected.own_topics import prepared
 from tests.connected.waiting import until
 
 NOW = 1_772_375_400_000
 LIMIT_SECONDS = 60
-
-
-async def prepared(bootstrap: str, prefix: str, tmp_path: Path) -> Settings:
-    line = {"bootstrap_servers": bootstrap, "prefix": prefix, "app_id": prefix, "partitions": 1}
-    made = load_settings({**line, "replication_factor": 1}, {}, tmp_path)
-    await ensure_topics(made)
-    return made
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from stream_app.operations import authoring_commands
 from tests.conftest import Broker
-from tests.connected.leadstream_process import Leadstream, run
+from tests.connected.leadstream_process import Leadstream, deployment
 from tests.connected.rest_client import Rest
 
 RULES = Path(authoring_commands.__file__).with_name("demo_rules.yaml")
@@ -20,14 +20,7 @@ PARTITIONS = 2
 @pytest.fixture(scope="module")
 def settings(broker: Broker) -> dict[str, object]:
     prefix = f"t{uuid.uuid4().hex[:12]}"
-    own: dict[str, object] = {
-        "BOOTSTRAP_SERVERS": broker.bootstrap, "PREFIX": prefix, "APP_ID": prefix, "PARTITIONS": PARTITIONS,
-        "SESSION_TIMEOUT_SECONDS": 6,
-    }  # fmt: skip
-    for command in (["topics", "apply", "--yes"], ["rules", "put", "--org", "1", str(RULES)]):
-        done = run(*command, settings=own)
-        assert done.returncode == 0, done.stderr
-    return own
+    return deployment(broker.bootstrap, prefix, PARTITIONS, ["rules", "put", "--org", "1", str(RULES)])
 
 
 @pytest.fixture(scope="module")

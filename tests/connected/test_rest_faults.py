@@ -12,7 +12,7 @@ import pytest
 from stream_app.operations import authoring_commands
 from stream_app.operations.broker import EmbeddedKafka
 from tests.conftest import Broker
-from tests.connected.leadstream_process import LEADSTREAM, Leadstream, environment, run
+from tests.connected.leadstream_process import LEADSTREAM, Leadstream, deployment, environment
 from tests.connected.rest_client import Rest
 
 RULES = Path(authoring_commands.__file__).with_name("demo_rules.yaml")
@@ -22,15 +22,7 @@ ANSWERS = 5
 
 
 def made(bootstrap: str, prefix: str) -> dict[str, object]:
-    """Settings of a deployment of its own: topics applied, rules put."""
-    own: dict[str, object] = {
-        "BOOTSTRAP_SERVERS": bootstrap, "PREFIX": prefix, "APP_ID": prefix, "PARTITIONS": PARTITIONS,
-        "SESSION_TIMEOUT_SECONDS": 6,
-    }  # fmt: skip
-    for command in (["topics", "apply", "--yes"], ["rules", "put", "--org", "1", str(RULES)]):
-        done = run(*command, settings=own)
-        assert done.returncode == 0, done.stderr
-    return own
+    return deployment(bootstrap, prefix, PARTITIONS, ["rules", "put", "--org", "1", str(RULES)])
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A worker of stock Faust as its documentation writes one: a table that counts, one output for each event.
 
+`bench.stock_worker` is another job, which scores; each is whole, as one would write it on Faust.
 Reads STOCK_* and the source; writes the outputs and the table's changelog.
 """
 
