@@ -2,6 +2,7 @@
 
 Laws: records are folded in offset order, each once; an outage of the broker is waited out, never an end; a log whose
 beginning is gone, or that has shrunk, is no history to replay from: it is told as ``trouble`` and nothing is folded.
+A bug met on the way stands as ``trouble`` until the process ends, for what is read then is not all that was written.
 Every record is kept, so that the rulebook of any version read can be built again.
 Reads the topic ``config``; writes nothing.
 """
@@ -118,6 +119,17 @@ class ConfigFollower:
                 await self._follow(consumer)
             except (KafkaError, OSError, TimeoutError) as error:
                 self._tell(f"{self._partition.topic} cannot be read at offset {self.version}: {error!r}")
+            except asyncio.CancelledError as error:
+                if self._task is None or (task := asyncio.current_task()) is None or task.cancelling():
+                    raise  # else it is aiokafka's own, which it lets out
+                self._tell(f"{self._partition.topic} cannot be read at offset {self.version}: {error!r}")
+            except Exception as error:
+                # INVARIANT: rules_that_cannot_be_followed_any_more_are_told
+                logger.exception("a bug in the fold of %s", self._partition.topic)
+                self._tell(
+                    f"{self._partition.topic} is not followed beyond {self.version}: {error!r}; restart the worker"
+                )
+                return
             finally:
                 await stop_consumer(consumer)
             await asyncio.sleep(AGAIN_SECONDS)
