@@ -21,7 +21,7 @@ Sure = Literal["never", "always"]
 Verdict = Sure | None
 Subject = tuple[str, str]  # kind and name: of an attribute, or of the profile whose score is asked for
 
-MAX_TRIED: Final = 100  # values of one subject: judging shall never keep a worker busy
+MAX_COMPARED: Final = 10_000  # values with each other, of one tree: judging shall never keep a worker busy
 _LISTED: Final = frozenset({"eq", "in"})  # leaves that name every value for which they hold
 _OPPOSITE: Final[Mapping[Verdict, Verdict]] = {"never": "always", "always": "never", None: None}
 _SPOILS: Final[Mapping[str, tuple[Sure, Sure]]] = {"AND": ("never", "always"), "OR": ("always", "never")}
@@ -31,24 +31,37 @@ _TOLD: Final[Mapping[Sure, str]] = {
 }
 
 
+class _Patience:
+    """What one tree may still cost; what would cost more is not tried."""
+
+    def __init__(self) -> None:
+        self._left = MAX_COMPARED
+
+    def lasts(self, comparisons: int) -> bool:
+        """Tell whether so many are left, and take them."""
+        enough = comparisons <= self._left
+        self._left -= comparisons if enough else 0
+        return enough
+
+
 def condition_warnings(condition: Condition, *place: Step) -> Iterator[Problem]:
     """Yield what is odd about a tree that stands at a place of a body."""
-    yield from _judged(condition, place)[1]
+    yield from _judged(condition, place, _Patience())[1]
 
 
 def holds_for_nobody(condition: Condition) -> bool:
     """Tell whether a tree is known to hold for no contact; False is not a promise that somebody meets it."""
-    return _judged(condition, ())[0] == "never"
+    return _judged(condition, (), _Patience())[0] == "never"
 
 
-def _judged(node: Condition, place: tuple[Step, ...]) -> tuple[Verdict, list[Problem]]:
+def _judged(node: Condition, place: tuple[Step, ...], patience: _Patience) -> tuple[Verdict, list[Problem]]:
     if node.conditions is None:
         empty = node.op == "in" and not node.value
         told = [warning("never_true", "an empty list holds for nobody", *place, "value")] if empty else []
         return "never" if empty else None, told
     told, verdicts = list[Problem](), list[Verdict]()
     for index, inner in enumerate(node.conditions):
-        verdict, problems = _judged(inner, (*place, "conditions", index))
+        verdict, problems = _judged(inner, (*place, "conditions", index), patience)
         verdicts.append(verdict)
         told += problems
     if node.operator == "NOT":
@@ -57,18 +70,19 @@ def _judged(node: Condition, place: tuple[Step, ...]) -> tuple[Verdict, list[Pro
     spoils, suits = _SPOILS[node.operator or ""]
     if spoils in verdicts or all(verdict == suits for verdict in verdicts):
         return spoils if spoils in verdicts else suits, told
-    if (clash := _clash(node.conditions, negated=node.operator == "OR")) is None:
+    if (clash := _clash(node.conditions, patience, negated=node.operator == "OR")) is None:
         return None, told
     return spoils, [*told, warning(f"{spoils}_true", f"{_TOLD[spoils]} of its {clash}", *place)]
 
 
-def _clash(conditions: Sequence[Condition], *, negated: bool) -> str | None:
+def _clash(conditions: Sequence[Condition], patience: _Patience, *, negated: bool) -> str | None:
     """Return what is asked for in ways that exclude each other; ``negated``: of the opposites of the conditions."""
     asked: dict[Subject, list[tuple[Condition, bool]]] = {}
     for leaf, wanted in _leaves(conditions, not negated):
         for subject in _subjects(leaf):
             asked.setdefault(subject, []).append((leaf, wanted))
-    return next((f"{kind} {name}" for (kind, name), leaves in asked.items() if _excluded((kind, name), leaves)), None)
+    clashes = (subject for subject, leaves in asked.items() if _excluded(subject, leaves, patience))
+    return next((f"{kind} {name}" for kind, name in clashes), None)
 
 
 def _leaves(conditions: Sequence[Condition], wanted: bool) -> Iterator[tuple[Condition, bool]]:
@@ -91,25 +105,27 @@ def _subjects(leaf: Condition) -> list[Subject]:
     return [("attribute", leaf.field or "")]
 
 
-def _excluded(subject: Subject, leaves: Sequence[tuple[Condition, bool]]) -> bool:
+def _excluded(subject: Subject, leaves: Sequence[tuple[Condition, bool]], patience: _Patience) -> bool:
     """Tell whether nothing can be known of a subject for which its leaves hold or not, each as it is wanted."""
+    asked = list({repr(value): value for leaf, _ in leaves for value in _values(leaf)}.values())
+    tried = next((len(_values(leaf)) for leaf, wanted in leaves if wanted and leaf.op in _LISTED), 7 * len(asked) + 10)
+    if not patience.lasts(tried * sum(max(1, len(_values(leaf))) for leaf, _ in leaves)):
+        return False
     tests = [(compile_condition(leaf), wanted) for leaf, wanted in leaves]
-    possible = _possible(subject, leaves)
+    possible = _possible(subject, leaves, asked)
     return possible is not None and not any(all(test(known) == wanted for test, wanted in tests) for known in possible)
 
 
-def _possible(subject: Subject, leaves: Sequence[tuple[Condition, bool]]) -> list[Known] | None:
+def _possible(subject: Subject, leaves: Sequence[tuple[Condition, bool]], asked: Sequence[Any]) -> list[Known] | None:
     """Return all there is to know of a subject, as far as it matters to its leaves; None where that has no end."""
     kind, name = subject
     if kind == "tag":
         return [_known(tags=tags) for tags in ((), (name,))]
-    if sum(len(_values(leaf)) for leaf, _ in leaves) > MAX_TRIED:
-        return None
     listed = [leaf for leaf, wanted in leaves if wanted and leaf.op in _LISTED]
     if listed:
-        values: list[Any] = listed[0].value if listed[0].op == "in" else [listed[0].value]
+        values = _values(listed[0])
     elif all(leaf.op in COMPARISONS | _LISTED | {"neq", "exists"} for leaf, _ in leaves):
-        values = _telling([value for leaf, _ in leaves for value in _values(leaf)], whole=kind == "score")
+        values = _telling(asked, whole=kind == "score")
     else:
         return None
     if kind == "score":

@@ -53,10 +53,11 @@ def rule_in_profile_warnings(rule: RuleBody, profile: ProfileBody, at: str) -> I
         yield warning("window_over", message, "publishDown")
     if rule.group is not None and rule.group not in {group.name for group in profile.groups}:
         yield warning("no_limits", f"its profile declares no limits for the group {rule.group}", "group")
-    if rule.attribute is not None and not holds_for_nobody(rule.attribute):
-        limits = _limits(rule.profile_id, profile)  # beside them a tree may have more nodes than an author may write
+    limits = list(_limits(rule.profile_id, profile))
+    if rule.attribute is not None and limits:
+        # Beside them a tree may have more nodes than an author may write.
         within = Condition.model_construct(operator="AND", conditions=[rule.attribute, *limits])
-        if holds_for_nobody(within):
+        if holds_for_nobody(within) and not holds_for_nobody(rule.attribute):
             message = "floor and ceiling of its profile leave no score for which this holds"
             yield warning("never_true", message, "attribute")
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.conditions import COMPARISONS, Condition
 from schemas.state import Facts
+from stream_app.authoring import condition_warnings as judging
 from stream_app.authoring.condition_warnings import condition_warnings
 from stream_app.authoring.lint import lint_rule
 from stream_app.scoring.conditions import Known, compile_condition
@@ -125,6 +126,17 @@ def test_the_smallest_part_is_told_by_its_place() -> None:
 def test_long_lists_are_not_tried_so_that_judging_ends_soon() -> None:
     many = list(range(20_000))
     assert told(tree("AND", attribute("in", many), attribute("in", [-1 - value for value in many]))) == []
+
+
+def test_a_tree_of_many_conditions_costs_little_whatever_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """190 such rules, 1 MiB, kept a worker busy for 25 s: longer than a session lasts."""
+    made, known = list[Any](), judging._known  # pyright: ignore[reportPrivateUsage] counted
+    nested: dict[str, Any] = {"type": "tag", "op": "exists"}
+    for depth in range(13):
+        nested = tree("AND", *(attribute("gt", 6 * depth + number + 0.5) for number in range(6)), nested)
+    monkeypatch.setattr(judging, "_known", lambda **more: made.append(more) or known(**more))
+    assert told(nested) == []
+    assert len(made) < 1_000
 
 
 def test_the_sentence_names_what_is_asked_twice() -> None:
