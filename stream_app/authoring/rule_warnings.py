@@ -14,12 +14,11 @@ from schemas.pages import WILDCARD, Page
 from stream_app.authoring.condition_warnings import condition_warnings
 from stream_app.authoring.page_warnings import page_warnings
 from stream_app.authoring.problems import Problem, warning
-from stream_app.scoring.filters import same
 from stream_app.scoring.page_rules import URL
 from stream_app.scoring.patterns import Pattern
 from stream_app.scoring.tags import valid_tag
 
-MAX_COMPARED: Final = 200  # values with each other: judging shall never keep a worker busy
+MAX_COMPARED: Final = 200  # values of one list with those of another
 _TYPES: Final = frozenset({*KNOWN_TYPES, MANUAL})
 
 
@@ -59,7 +58,7 @@ def _cap_warnings(rule: RuleBody) -> Iterator[Problem]:
         yield warning("cap_unused", message, "maxPerContact")
 
 
-def _values_once(rule: RuleBody) -> list[object] | None:
+def _values_once(rule: RuleBody) -> set[object] | None:
     """Return the values of ``oncePer`` that may pay, None where they are not listed; a value that is a list apart."""
     if rule.once_per is None:
         return None
@@ -73,13 +72,20 @@ def _values_once(rule: RuleBody) -> list[object] | None:
     return min((_apart(values) for values in listed if len(values) <= MAX_COMPARED), key=len, default=None)
 
 
-def _apart(values: Sequence[object]) -> list[object]:
-    """Return values without those that filters call the same."""
-    found: list[object] = []
-    for value in values:
-        if not any(same(value, other) for other in found):
-            found.append(value)
-    return found
+def _apart(values: Iterable[object]) -> set[object]:
+    """Return values, those once that filters call the same, in a form that compares as filters do."""
+    return {_identity(value) for value in values}
+
+
+def _identity(value: object) -> object:
+    """Return what is equal, and hashes so, exactly where values are the same to filters (`filters.same`)."""
+    if isinstance(value, bool):
+        return bool, value
+    if isinstance(value, list):
+        return list, tuple(map(_identity, cast("list[object]", value)))
+    if isinstance(value, dict):
+        return dict, frozenset((name, _identity(inner)) for name, inner in cast("dict[str, object]", value).items())
+    return value
 
 
 def _filter_warnings(event_filter: Mapping[str, Any] | None) -> Iterator[Problem]:
@@ -99,7 +105,7 @@ def _item_warnings(rule: RuleBody) -> Iterator[Problem]:
         yield from _star_warnings("items", name, selected)
         asked = _choices((rule.event_filter or {}).get(name, selected))
         few = 0 < len(selected) <= MAX_COMPARED and 0 < len(asked) <= MAX_COMPARED
-        if few and not any(same(value, other) for value in selected for other in asked):
+        if few and _apart(selected).isdisjoint(_apart(asked)):
             message = f"eventFilter asks for other values of {name}: only an event that lists some of both pays"
             yield warning("disjoint", message, "items", name)
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.authored import ProfileBody, RuleBody
+from stream_app.authoring import rule_warnings
 from stream_app.authoring.config_log import ConfigLog, Kind
 from stream_app.authoring.lint import lint_profile, lint_rule
 from stream_app.authoring.problems import Problem
@@ -14,6 +17,7 @@ from stream_app.authoring.profile_warnings import (
     rules_in_profile_warnings,
 )
 from stream_app.authoring.puts import plan_put
+from stream_app.scoring.filters import same
 from stream_app.scoring.rulebook import ConfigRecord
 
 RULE: dict[str, Any] = {"name": "Opened", "eventType": "email_open", "points": 5}
@@ -207,6 +211,29 @@ def test_long_selections_are_not_compared_so_that_judging_ends_soon() -> None:
     many = [str(value) for value in range(20_000)]
     asked = {"items": {"form": many}, "eventFilter": {"form": ["x", *many]}, "oncePer": "form", "maxPerContact": 30_000}
     assert of_rule(RULE | asked) == []
+
+
+def test_many_short_selections_cost_what_their_length_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One rule of 300 such properties kept a worker busy for 20 s."""
+    looked, identity = list[object](), rule_warnings._identity  # pyright: ignore[reportPrivateUsage] counted
+    monkeypatch.setattr(rule_warnings, "_identity", lambda value: looked.append(value) or identity(value))
+    asked = {"items": {f"p{n}": [1] * 200 for n in range(9)}, "eventFilter": {f"p{n}": [2] * 200 for n in range(9)}}
+    assert of_rule(RULE | asked) == [(f"/items/p{n}", "disjoint") for n in range(9)]
+    assert len(looked) == 2 * 9 * 200
+
+
+values = st.recursive(
+    st.sampled_from([None, True, False, 0, 1, 1.0, 1.5, 2**53, 2**53 + 1, float(2**53), "", "1", "true"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(one=values, other=values)
+def test_S11_values_are_told_apart_as_filters_tell_them_apart(one: Any, other: Any) -> None:
+    identity = rule_warnings._identity  # pyright: ignore[reportPrivateUsage] what a set compares
+    assert (identity(one) == identity(other)) == same(one, other)
+    assert not same(one, other) or hash(identity(one)) == hash(identity(other))
 
 
 def test_s17_a_window_that_has_closed_is_told() -> None:
