@@ -63,8 +63,8 @@ def compile_silences(rules: Iterable[Rule], since: Mapping[int, int]) -> tuple[S
 
 
 def live_since(before: Rule | None, since: int, after: Rule) -> int:
-    """Return since when a silence rule is live after an edit, having been so ``since`` before (D25)."""
-    lives_on = before is not None and before.active and before.inactivity == after.inactivity
+    """Return since when an active silence rule is live after an edit, having been so ``since`` before (D25)."""
+    lives_on = before is not None and before.inactivity == after.inactivity
     return since if lives_on else parse_time(after.updated_at)
 
 
