@@ -71,7 +71,7 @@ def _day_start(text: str) -> int:
     return (date(year, month, day).toordinal() - _EPOCH) * DAY_MS
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8192)  # more than five days; it held 45, which took weeks to fill
 def _minute_text(minute: int) -> str:
     day, minute = divmod(minute, 1440)
     return f"{date.fromordinal(day + _EPOCH).isoformat()}T{_MINUTE_TEXTS[minute]}"
