@@ -50,11 +50,12 @@ PROPERTIES: Mapping[str, str] = {
     "num.io.threads": "4",
     "background.threads": "4",
     # A coordinator that is started again reads its log twice, the second time while it answers already (decision 0017):
-    # short logs keep that moment short.
+    # short logs keep that moment short. Markers of transactions, most of what such a log has, would stay a day.
     "offsets.topic.segment.bytes": "1048576",
     "transaction.state.log.segment.bytes": "1048576",
     "log.cleaner.enable": "true",
     "log.cleaner.backoff.ms": "5000",
+    "log.cleaner.delete.retention.ms": "60000",
     "log.cleaner.dedupe.buffer.size": "8388608",
     "log.cleaner.io.buffer.size": "131072",
     # One node has nobody to hand over to. A restart waits until the session of the life before has ended:
