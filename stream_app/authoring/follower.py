@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
 from stream_app.delivery.aiokafka_clients import stop_consumer
+from stream_app.delivery.recovery import cancel_was_asked_for
 from stream_app.delivery.tasks import ended
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
 from stream_app.settings import Settings
@@ -120,8 +121,8 @@ class ConfigFollower:
             except (KafkaError, OSError, TimeoutError) as error:
                 self._tell(f"{self._partition.topic} cannot be read at offset {self.version}: {error!r}")
             except asyncio.CancelledError as error:
-                if self._task is None or (task := asyncio.current_task()) is None or task.cancelling():
-                    raise  # else it is aiokafka's own, which it lets out
+                if self._task is None or cancel_was_asked_for():
+                    raise
                 self._tell(f"{self._partition.topic} cannot be read at offset {self.version}: {error!r}")
             except Exception as error:
                 # INVARIANT: rules_that_cannot_be_followed_any_more_are_told

@@ -26,6 +26,7 @@ from stream_app.delivery.aiokafka_fetch import (
     take_buffered,
 )
 from stream_app.delivery.errors import ChainBroken
+from stream_app.delivery.recovery import cancel_was_asked_for
 from stream_app.delivery.status import PartitionStatus, PartitionsView
 from stream_app.delivery.tasks import ended
 from stream_app.reading.recent_awards import RecentAwards
@@ -82,9 +83,9 @@ class ScoreLogFollower:
             except OUTAGE as error:
                 self._tell(repr(error))
             except asyncio.CancelledError as error:
-                if self._task is None or (task := asyncio.current_task()) is None or task.cancelling():
+                if self._task is None or cancel_was_asked_for():
                     raise
-                self._tell(repr(error))  # aiokafka lets a cancel of its own out
+                self._tell(repr(error))
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _session(self) -> None:
