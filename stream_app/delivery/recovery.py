@@ -22,7 +22,7 @@ def what_stops(error: Exception, source: str) -> PartitionStopped | None:
             return error
         case CorruptRecordException():  # a KafkaError that no time mends
             return PartitionStopped(f"{source} is damaged: {error!r}", "see docs/operations.md")
-        case KafkaError() | OSError() | TimeoutError() | ChainBroken():
+        case _ if isinstance(error, (*RETRIED, ChainBroken)):
             return None
         case _:
             stop = PartitionStopped(f"delivery raised {error!r}", "report it; restart the worker")

@@ -10,15 +10,14 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from stream_app.delivery.aiokafka_clients import cut_off, idempotent_producer
+from stream_app.delivery.recovery import RETRIED
 
 log = logging.getLogger(__name__)
-
-FAILED: Final = (KafkaError, OSError, TimeoutError)
 
 
 class SourceRecord(NamedTuple):
@@ -72,7 +71,7 @@ class Sender:
             error = sending.exception()
             if error is None:
                 return sending.result()
-            if not isinstance(error, FAILED):
+            if not isinstance(error, RETRIED):
                 raise error
             log.warning("cannot write into sources: %r", error)
         return Unsent(certain=not attempt.begun)
@@ -102,7 +101,7 @@ class Sender:
             if min(offsets, default=0) < 0:
                 raise KafkaError("acknowledged as a repeat, at an offset that the broker has forgotten")
             return offsets
-        except FAILED:
+        except RETRIED:
             if self._producer is producer and attempt.begun:
                 await self.close()  # an idempotent producer that has failed once may go on failing
             raise
