@@ -51,7 +51,7 @@ def same_kind(decay: Decay, kept: DecaySums | None) -> bool:
 def open_sums(profile: ScoredProfile, decay: Decay, state: ProfileState, clock: int) -> Sums:
     """Return what is left, by the profile's present decay."""
     kept = state.decay
-    sums = _sums(decay, kept)
+    sums = _sums(decay, kept, profile.piles)
     if kept is None:
         for group, points in _earned(state).items():
             sums.add(group, points * NANO, min(profile.since, clock))
@@ -92,10 +92,11 @@ def by_group(fit: Fit) -> dict[str | None, int]:
     return paying
 
 
-def _sums(decay: Decay, kept: DecaySums | None) -> Sums:
+def _sums(decay: Decay, kept: DecaySums | None, piles: int) -> Sums:
     if decay.half_life_days is not None:
         return HalfLife(decay.half_life_days, kept if isinstance(kept, HalfLifeSums) else None)
-    return Linear(decay.percent or 0, decay.period_days or 0, kept if isinstance(kept, LinearSums) else None)
+    known = kept if isinstance(kept, LinearSums) else None
+    return Linear(decay.percent or 0, decay.period_days or 0, known, piles)
 
 
 def _earned(state: ProfileState) -> dict[str | None, int]:

@@ -1,27 +1,30 @@
 """Decay in a line: each award loses so much of its first points a period, until nothing is left (S38, decision 0015).
 
 Laws: exact while all awards of a day live, and for a single award to its end; a day's gains, and its losses, end
-together at their mean time; no pile crosses 0; at most LINEAR_DAYS piles of each group and sign, the oldest joined.
+together at their mean time; no pile crosses 0; at most LINEAR_DAYS piles of each group and sign, and no more than its
+share of what the profile may keep, the oldest joined.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.state import LINEAR_DAYS, LinearSums
+from schemas.state import LINEAR_DAYS, LINEAR_PILES, LinearSums
 from schemas.times import DAY_MS
 from stream_app.scoring.half_life import NANO, Left, as_bytes
 
 PERCENT: Final = 100
 
+Piles = dict[tuple[str | None, bool], dict[int, tuple[int, int]]]
+
 
 class Linear:
-    """The piles of one profile of one contact; ``unit`` is in how many parts of a point what is left is told."""
+    """The piles of one profile of one contact, at most ``most``; what is left is told in parts, ``unit`` to a point."""
 
-    def __init__(self, percent: int, days: int, kept: LinearSums | None = None) -> None:
-        self._percent, self._days = percent, days
+    def __init__(self, percent: int, days: int, kept: LinearSums | None = None, most: int = LINEAR_PILES) -> None:
+        self._percent, self._days, self._most = percent, days, most
         self._whole = PERCENT * days * DAY_MS
         self.unit = NANO * self._whole
-        self._piles: dict[tuple[str | None, bool], dict[int, tuple[int, int]]] = {}
+        self._piles: Piles = {}
         for group, day, amount, moment in () if kept is None else kept.piles:
             self._pile(group, day, int.from_bytes(amount, signed=True), int.from_bytes(moment, signed=True))
 
@@ -51,13 +54,23 @@ class Linear:
     def kept(self, told: int, *, now: bool = True) -> LinearSums:
         """Return the state of a profile that was told of at ``told``; if that is ``now``, without what has ended."""
         rows: list[tuple[str, int, bool, tuple[str | None, int, bytes, bytes]]] = []
-        for (group, gains), piles in self._piles.items():
-            alive = {day: pile for day, pile in sorted(piles.items()) if not now or self._left(day, *pile, told)}
-            while len(alive) > LINEAR_DAYS:
-                _join_oldest(alive)
-            for day, (amount, moment) in alive.items():
+        for (group, gains), piles in (self._alive(told) if now else self._piles).items():
+            for day, (amount, moment) in piles.items():
                 rows.append((group or "", day, not gains, (group, day, as_bytes(amount), as_bytes(moment))))
         return LinearSums(told, self._percent, self._days, tuple(row for *_, row in sorted(rows)))
+
+    def _alive(self, at: int) -> Piles:
+        """Return what has anything left, each group's by day, and of each no more days than there is room for."""
+        living: Piles = {}
+        for side, piles in self._piles.items():
+            if alive := {day: pile for day, pile in sorted(piles.items()) if self._left(day, *pile, at)}:
+                living[side] = alive
+        # INVARIANT: what_a_line_keeps_of_a_contact_has_a_bound
+        most = min(LINEAR_DAYS, max(1, self._most // max(1, len(living))))
+        for alive in living.values():
+            while len(alive) > most:
+                _join_oldest(alive)
+        return living
 
     def _pile(self, group: str | None, day: int, amount: int, moment: int) -> None:
         piles = self._piles.setdefault((group, amount > 0), {})

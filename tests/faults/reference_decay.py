@@ -14,6 +14,7 @@ from typing import Any
 DAY = 24 * 60 * 60 * 1000
 NANO = 10**9
 MOST_DAYS = 400
+MOST_PILES = 4000
 Body = dict[str, Any]
 Group = str | None
 
@@ -64,7 +65,7 @@ class HalfLife:
         half_life = decay["halfLifeDays"] * DAY
         return {group: [Fraction(halved(nano, clock - self.at, half_life), NANO)] for group, nano in self.sums.items()}
 
-    def tidy(self, decay: Body, clock: int) -> None:
+    def tidy(self, decay: Body, clock: int, most: int = MOST_PILES) -> None:
         """Nothing of a half-life ends."""
 
 
@@ -94,12 +95,14 @@ class Line:
             found[group].append(sum((self.rest(decay, day, piles[day], clock) for day in piles), Fraction(0)))
         return found
 
-    def tidy(self, decay: Body, clock: int) -> None:
-        """What has ended goes; of more than 400 the two oldest become one, in the place of the older."""
+    def tidy(self, decay: Body, clock: int, most: int = MOST_PILES) -> None:
+        """What has ended goes; of more than 400, or a share of the most, the two oldest become one, as the older."""
         for piles in self.piles.values():
             for day in [day for day in piles if self.rest(decay, day, piles[day], clock) == 0]:
                 del piles[day]
-            while len(piles) > MOST_DAYS:
+        filled = [piles for piles in self.piles.values() if piles]
+        for piles in filled:
+            while len(piles) > min(MOST_DAYS, max(1, most // len(filled))):
                 first, second = sorted(piles)[:2]
                 points, moment = piles.pop(second)
                 piles[first][0] += points

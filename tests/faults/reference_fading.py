@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.faults.reference_clock import DAY
-from tests.faults.reference_decay import NANO, HalfLife, Line, half_up
+from tests.faults.reference_decay import MOST_PILES, NANO, HalfLife, Line, half_up
 from tests.faults.reference_profiles import limited
 from tests.faults.reference_rules import cross, thresholds_of
 from tests.faults.reference_values import MAX_TIME
@@ -78,6 +78,7 @@ class Fading:
         self.clock = clock if kept is None else max(clock, kept["told"])
         self.store = new_store(self.decay)
         self.told: int | None = None
+        self.most = MOST_PILES
         self.thresholds = thresholds_of(body)
         if kept is None:
             self.begin([(group, points * NANO) for group, points in earned(state).items()], since)
@@ -124,7 +125,7 @@ class Fading:
     def kept(self, is_told: bool) -> Body:
         """The state after the step; with a ScoreChanged what has ended goes."""
         if is_told:
-            self.store.tidy(self.decay, self.clock)
+            self.store.tidy(self.decay, self.clock, self.most)
         told = self.clock if is_told or self.told is None else self.told
         return {"told": told, "by": self.decay, **plain(self.store)}
 

@@ -7,6 +7,7 @@ ids (S30); totals are raw, limits, groups, decay and formulas decide what is sho
 from copy import deepcopy
 from typing import Any
 
+from tests.faults.reference_decay import MOST_PILES
 from tests.faults.reference_fading import NANO, Fading
 from tests.faults.reference_profiles import (
     before_limits,
@@ -59,7 +60,10 @@ class Ledger:
 
     def faded(self, profile: str, state: Body) -> Fading:
         since, _ = self.book.clock(self.org).decays[profile]
-        return Fading(self.bodies[profile], state, since, self.clock)
+        fading = Fading(self.bodies[profile], state, since, self.clock)
+        lines = [one for one in self.bodies.values() if (one.get("decay") or {}).get("percent") is not None]
+        fading.most = MOST_PILES // max(1, len(lines))
+        return fading
 
     def let_fall(self, profile: str) -> None:
         """A profile has become due by itself."""

@@ -18,7 +18,9 @@ from stream_app.delivery.handler import Batch, BatchKind, Effects, Record
 from stream_app.delivery.stores import Checkpoint, MemoryStore
 from stream_app.processing.due_index import due_of
 from stream_app.processing.handler import ScoringHandler
+from stream_app.scoring import org_rules
 from stream_app.scoring.rulebook import ConfigRecord, Rulebook
+from tests.faults import reference_ledger
 from tests.faults.authored import Authored, edited_records
 from tests.faults.honest import STORE_ID, HonestEngine
 from tests.faults.logs import SOURCE_ROLES, Entry, Logs
@@ -181,3 +183,11 @@ def test_the_engine_is_exact_over_edits_publishes_sweeps_and_due_times(seed: int
     assert verdict.ok, verdict.table()
     for name in ("sweeps", "changes by the clock", "changes by a publish", "batches of the clock", *OF_DECAY):
         assert verdict.totals[name] > 10, verdict.table()
+
+
+def test_the_engine_is_exact_where_lines_must_join_what_they_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(org_rules, "LINEAR_PILES", 5)
+    assert not check(run(3, 500)).ok
+    monkeypatch.setattr(reference_ledger, "MOST_PILES", 5)
+    verdict = check(run(3, 500))
+    assert verdict.ok, verdict.table()

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from schemas.ids import contact_key
 from schemas.outputs import ScoreChanged
 from schemas.profiles import ProfileBody
-from schemas.state import LINEAR_DAYS, HalfLifeSums, LinearSums, ProfileState
+from schemas.state import LINEAR_DAYS, LINEAR_PILES, HalfLifeSums, LinearSums, ProfileState
 from schemas.times import DAY_MS, MAX_TIME, format_time, parse_time
 from stream_app.delivery.status import PartitionStatus
 from stream_app.processing.placement import partition_of
@@ -142,6 +142,29 @@ def test_at_most_400_days_of_a_group_are_kept_apart_and_joining_loses_nothing_th
     assert len(kept.piles) == LINEAR_DAYS
     assert Fraction(sum(line.left(now)["g"]), line.unit) == exact
     assert len(msgspec.msgpack.encode(kept)) < 30 * LINEAR_DAYS
+
+
+def test_what_a_line_keeps_of_a_contact_has_a_bound() -> None:
+    """100 groups paid on each of 400 days, gains and losses."""
+    line, kept = Linear(1, 36_500, most=1000), LinearSums(0, 1, 36_500)
+    for day in range(LINEAR_DAYS):
+        for group in range(100):
+            line.add(str(group), (1 - 2 * (group % 2)) * NANO, day * DAY_MS)
+        kept = line.kept(day * DAY_MS)
+        line = Linear(1, 36_500, kept, 1000)
+        assert len(kept.piles) <= 1000
+    now = 500 * DAY_MS
+    exact = sum(1 - Fraction(now - day * DAY_MS, 3_650_000 * DAY_MS) for day in range(LINEAR_DAYS))
+    left = line.left(now)
+    assert {(Fraction(sum(left[str(group)]), line.unit) * (1 - 2 * (group % 2))) for group in range(100)} == {exact}
+
+
+def test_the_more_profiles_of_an_org_decay_in_a_line_the_less_each_keeps() -> None:
+    book_ = book(decay=LINE)
+    assert book_.org("1").profiles["default"].piles == LINEAR_PILES
+    for number in range(4):
+        book_ = with_records(book_, published_record(number, f"p{number}", decay=HALF if number == 3 else LINE))
+    assert {one.piles for one in book_.org("1").profiles.values()} == {LINEAR_PILES // 4}
 
 
 @pytest.mark.parametrize("decay", [HALF, {"percent": 1, "periodDays": 36_500}])
