@@ -8,6 +8,7 @@ Pure: reads records, writes nothing.  Source: contract sections 1 to 3, decision
 
 import json
 import re
+import zlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -76,12 +77,20 @@ class Made(NamedTuple):
 
 
 class Publish(NamedTuple):
-    """The how many-th publish of a profile, when, since which rulebook version, and the record that holds it."""
+    """The how many-th publish of a profile, when, since which rulebook version, and the record that holds it.
+
+    ``packed`` is its value in little room, ``size`` how many bytes it has.
+    """
 
     version: int
     at: str
     rulebook_version: int
-    value: bytes
+    size: int
+    packed: bytes
+
+    def value(self) -> bytes:
+        """Return the record's value."""
+        return zlib.decompress(self.packed)
 
 
 def _no_publishes() -> deque[Publish]:
@@ -189,7 +198,8 @@ class ConfigLog:
         known = self.publishes.get(key)
         if isinstance(body.get("published"), dict) and version > (known[-1].version if known else 0):
             at = str(body.get("updatedAt", ""))
-            self.publishes.setdefault(key, _no_publishes()).append(Publish(version, at, self.version, value))
+            publish = Publish(version, at, self.version, len(value), zlib.compress(value))
+            self.publishes.setdefault(key, _no_publishes()).append(publish)
 
     def _forget(self, until: int) -> None:
         while self.made and next(iter(self.made.values())).at < until:

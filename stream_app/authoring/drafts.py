@@ -103,7 +103,7 @@ def told_versions(key: AuthoredKey, publishes: Iterable[Publish]) -> list[dict[s
     """Return publishes as they are answered."""
     told: list[dict[str, Any]] = []
     for one in publishes:
-        body = record_of(key, json.loads(one.value)).published or PublishedProfile()
+        body = record_of(key, json.loads(one.value())).published or PublishedProfile()
         told.append({"version": one.version, "at": one.at, "rulebookVersion": one.rulebook_version, "body": said(body)})
     return told
 

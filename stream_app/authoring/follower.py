@@ -9,13 +9,13 @@ Reads the topic ``config``; writes nothing.
 
 import asyncio
 import logging
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
 from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from stream_app.authoring.config_log import ConfigLog
+from stream_app.authoring.config_records import ConfigRecords
 from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
 from stream_app.delivery.aiokafka_clients import stop_consumer
 from stream_app.delivery.recovery import cancel_was_asked_for
@@ -39,7 +39,7 @@ class ConfigFollower:
         self._settings = settings
         self._partition = config_partition(settings)
         self._current = EMPTY_RULEBOOK
-        self._records: list[ConfigRecord] = []
+        self._records = ConfigRecords()
         self._position = 0  # everything before it is folded
         self.log = ConfigLog()
         self._changed = asyncio.Condition()
@@ -73,8 +73,7 @@ class ConfigFollower:
             return self._current
         if version > self.version:
             raise LookupError(f"rulebook version {version} is not read yet, only {self.version}")
-        before = bisect_left(self._records, version, key=lambda record: record.offset)
-        return fold(EMPTY_RULEBOOK, self._records[:before]).rulebook
+        return fold(EMPTY_RULEBOOK, self._records.before(version)).rulebook
 
     async def wait_for(self, version: int) -> Rulebook:
         """Wait until a version is read and return the newest rulebook; bound it with ``asyncio.timeout``."""
@@ -99,8 +98,8 @@ class ConfigFollower:
 
     def holds(self, record: ConfigRecord) -> bool:
         """Tell whether a record that was sent has been read, at its offset, as it was sent."""
-        at = bisect_left(self._records, record.offset, key=lambda one: one.offset)
-        return [one[:3] for one in self._records[at : at + 1]] == [record[:3]]
+        found = self._records.find(record.offset)
+        return found is not None and found[:3] == record[:3]
 
     @property
     def complete(self) -> bool:
@@ -160,7 +159,7 @@ class ConfigFollower:
         for record in folded.ignored:
             logger.warning("config offset %d is ignored, %s: %r", record.offset, record.reason, record.key)
         async with self._changed:
-            self._records += records
+            self._records.add(records)
             for record in records:
                 self.log.add(record)
             self._current = folded.rulebook

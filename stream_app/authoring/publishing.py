@@ -186,7 +186,7 @@ class _Acting:
 
 
 def _body_of(key: AuthoredKey, publish: Publish) -> PublishedProfile:
-    return record_of(key, json.loads(publish.value)).published or PublishedProfile()
+    return record_of(key, json.loads(publish.value())).published or PublishedProfile()
 
 
 def _said(rule: Rule) -> dict[str, object]:

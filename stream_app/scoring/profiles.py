@@ -24,7 +24,7 @@ class ScoredProfile:
     """One published profile; ``operands`` is None unless it has a formula, ``limited`` whether total is not what shows.
 
     ``decay`` is None unless it decays, since when what was earned before does is ``since``; ``limits`` by group.
-    ``piles`` is how many sums a line may keep of a contact.  ``fit`` are its fit rules by id, ``reads`` the profiles that
+    ``piles`` is how many sums a line may keep of a contact, ``fit`` its fit rules by id, ``reads`` the profiles that
     it shows something of.  ``shape`` is equal for two versions between which nothing can move what contacts without
     input are shown; ``publishes`` the number of publishes so far, 0 for ``default``.
     """

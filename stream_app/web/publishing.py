@@ -68,7 +68,7 @@ async def get_versions(request: web.Request) -> web.Response:
 
 def _page(found: list[Publish], limit: int) -> list[Publish]:
     """Return the first of some publishes, as many as are asked for and fit; one always does."""
-    sizes = accumulate(len(one.value) for one in found[:limit])
+    sizes = accumulate(one.size for one in found[:limit])
     return found[: max(1, sum(size <= MAX_PAGE_BYTES for size in sizes))]
 
 
