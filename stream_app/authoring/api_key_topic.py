@@ -18,14 +18,12 @@ from aiokafka import (  # pyright: ignore[reportMissingTypeStubs] untyped librar
     AIOKafkaProducer,
     TopicPartition,
 )
-from aiokafka.errors import (  # pyright: ignore[reportMissingTypeStubs] untyped library
-    KafkaError,
-    OffsetOutOfRangeError,
-)
+from aiokafka.errors import OffsetOutOfRangeError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from stream_app.authoring.api_keys import ApiKey, KeyRing
 from stream_app.authoring.config_topic import Received, config_consumer
 from stream_app.delivery.aiokafka_clients import cut_off, stop_consumer
+from stream_app.delivery.recovery import RETRIED
 from stream_app.delivery.tasks import ended
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
@@ -148,7 +146,7 @@ class ApiKeyFollower:
             reading = Reading(self._settings)
             try:
                 await self._follow(reading)
-            except (KafkaError, OSError, TimeoutError) as error:
+            except RETRIED as error:
                 self._tell(f"api keys cannot be read: {error!r}")
             finally:
                 await reading.close()

@@ -12,13 +12,11 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
-
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.config_records import ConfigRecords
 from stream_app.authoring.config_topic import Consumer, config_consumer, config_partition, config_record
 from stream_app.delivery.aiokafka_clients import stop_consumer
-from stream_app.delivery.recovery import cancel_was_asked_for
+from stream_app.delivery.recovery import RETRIED, cancel_was_asked_for
 from stream_app.delivery.tasks import ended
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, Rulebook, fold
 from stream_app.settings import Settings
@@ -117,7 +115,7 @@ class ConfigFollower:
             try:
                 await consumer.start()
                 await self._follow(consumer)
-            except (KafkaError, OSError, TimeoutError) as error:
+            except RETRIED as error:
                 self._tell(f"{self._partition.topic} cannot be read at offset {self.version}: {error!r}")
             except asyncio.CancelledError as error:
                 if self._task is None or cancel_was_asked_for():

@@ -12,11 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
-
 from schemas.api_keys import Scope
 from stream_app.authoring.api_key_topic import read_keys, write_key
 from stream_app.authoring.api_keys import ApiKey, make_key
+from stream_app.delivery.recovery import RETRIED
 from stream_app.settings import Settings
 
 KAFKA_SECONDS: Final = 5.0
@@ -110,5 +109,5 @@ async def _answered() -> AsyncGenerator[None, None]:
     try:
         async with asyncio.timeout(KAFKA_SECONDS):
             yield
-    except (KafkaError, OSError, TimeoutError) as error:
+    except RETRIED as error:
         raise KeysUnavailable(f"the topic of api keys: {error!r}") from error

@@ -49,11 +49,11 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
 
 def run_bounded(work: Coroutine[Any, Any, Any], *failures: type[Exception]) -> Any:
     """Run async work to its end; the named failures, Kafka's and the network's become one line and exit code 1."""
-    from aiokafka.errors import KafkaError
+    from stream_app.delivery.recovery import RETRIED
 
     try:
         return asyncio.run(work)
-    except (KafkaError, OSError, TimeoutError, *failures) as error:
+    except (*RETRIED, *failures) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
 
 

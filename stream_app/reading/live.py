@@ -12,10 +12,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from stream_app.delivery.recovery import RETRIED
 from stream_app.reading import positions as at
 from stream_app.reading.output_feed import Feed, Passage, Start, Tail
 from stream_app.reading.positions import Positions, TopicPartition
-from stream_app.reading.subscription import OUTAGE, RETRY_SECONDS, Subscription, status
+from stream_app.reading.subscription import RETRY_SECONDS, Subscription, status
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class Live:
             feed = self._open_feed()
             try:
                 await self._read(feed)
-            except OUTAGE as error:
+            except RETRIED as error:
                 logger.warning("the live stream waits for Kafka: %s", type(error).__name__)
                 self._tell(False, type(error).__name__)
             finally:

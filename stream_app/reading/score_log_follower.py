@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
-
 from stream_app.delivery.aiokafka_clients import stop_consumer
 from stream_app.delivery.aiokafka_fetch import (
     Take,
@@ -26,7 +24,7 @@ from stream_app.delivery.aiokafka_fetch import (
     take_buffered,
 )
 from stream_app.delivery.errors import ChainBroken
-from stream_app.delivery.recovery import cancel_was_asked_for
+from stream_app.delivery.recovery import RETRIED, cancel_was_asked_for
 from stream_app.delivery.status import PartitionStatus, PartitionsView
 from stream_app.delivery.tasks import ended
 from stream_app.reading.recent_awards import RecentAwards
@@ -42,7 +40,7 @@ BUSY_SECONDS: Final = 0.25
 IDLE_SECONDS: Final = 0.5
 GATHER_SECONDS: Final = 0.1
 AGAIN_SECONDS: Final = 0.5
-OUTAGE: Final = (KafkaError, OSError, TimeoutError, ChainBroken)
+OUTAGE: Final = (*RETRIED, ChainBroken)
 
 
 class ScoreLogFollower:

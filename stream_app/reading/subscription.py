@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
-from aiokafka.errors import KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
 
 from schemas.ids import split_contact_key
+from stream_app.delivery.recovery import RETRIED
 from stream_app.reading.output_feed import Feed, Passage, Start, Tail
 from stream_app.reading.positions import Positions, TopicPartition, reached, text
 
-OUTAGE: Final = (KafkaError, OSError, TimeoutError)
 IDLE_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 SNAPSHOT_LIMIT: Final = 5000
@@ -133,7 +132,7 @@ class Subscription:
                 if opened.moved:
                     return [status("moved", "records were deleted before they could be read")]
             passages, after = await self._own.take()
-        except OUTAGE as error:
+        except RETRIED as error:
             return await self._outage(error)
         messages = self._messages(passages, after)
         shared = self._shared.positions

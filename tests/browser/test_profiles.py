@@ -111,11 +111,24 @@ async def test_a_contacts_score_log_and_adjustment_are_of_the_profile_that_is_ch
         await expect(page.locator("#contact-earlier")).to_have_text(
             "This score is made of others: their logs have the awards."
         )
-        await page.get_by_role("textbox", name="Points").fill("1")
-        await page.keyboard.press("Enter")
-        await expect(page.locator("#adjust-error")).to_contain_text("made of others")
+        await expect(page.locator("#adjust")).to_be_hidden()
+        await expect(page.get_by_text("made of others, so it cannot be adjusted")).to_be_visible()
         await page.go_back()
         await expect(score).to_have_text("44")
+        await expect(page.locator("#adjust")).to_be_visible()
+
+
+async def test_a_list_that_cannot_be_read_shows_none_of_the_profile_before(browser: Browser) -> None:
+    async with at(browser, await world_with_profiles(), "#/contacts") as (page, _):
+        rows = page.locator("#contacts tr")
+        await expect(rows).to_have_count(2)
+        await page.route("**/contacts?*profileId=fit*", lambda route: route.abort())
+        await page.locator("#contacts-profile").select_option("Fit")
+        await expect(page.locator("#contacts-why")).to_be_visible()
+        await expect(rows).to_have_count(0)
+        await page.locator("#contacts-profile").select_option("Overall")
+        await expect(rows).to_have_count(2)
+        await expect(page.locator("#contacts-why")).to_be_hidden()
 
 
 async def test_an_adjustment_that_is_answered_late_says_nothing_of_another_profile(browser: Browser) -> None:

@@ -197,6 +197,29 @@ async def test_what_is_half_typed_when_somebody_else_has_saved_stays(browser: Br
             assert (kept(world)["category"], kept(world)["points"]) == ("Mine", 9)
 
 
+async def test_a_half_typed_time_stays_and_is_not_sent(browser: Browser) -> None:
+    world = await having({**OPENED, "publishUp": "2026-01-01T00:00:00Z"})
+    async with at(browser, world, "#/rules/1") as (page, client):
+        since, wrong = page.locator("#rule-publishUp"), page.locator("#rule-publishUp-error")
+        await page.get_by_label("Category").fill("Mine")
+        await change_elsewhere(client, points=9)
+        await page.get_by_role("button", name="Save").click()
+        await since.fill("")
+        await since.press_sequentially("0203")  # a month and a day
+        await page.get_by_role("button", name="Keep my changes").click()
+        await expect(wrong).to_have_text("This is no whole date and time.")
+        assert await since.evaluate("made => made.validity.badInput")
+        await page.get_by_role("button", name="Save").click()
+        await expect(wrong).to_have_text("This is no whole date and time.")
+        assert kept(world)["category"] is None
+        await since.fill("2026-02-03T04:05:06")
+        await page.get_by_role("button", name="Save").click()
+        await page.get_by_role("button", name="Keep my changes").click()
+        await save(page)
+        assert (kept(world)["category"], kept(world)["points"]) == ("Mine", 9)
+        assert kept(world)["publishUp"].startswith("2026-02-03")
+
+
 async def test_rules_of_each_kind_are_listed_and_told_in_words(browser: Browser) -> None:
     async with at(browser, await having(VISITED, SILENT, FITS), "#/rules", WRITER) as (page, _):
         kinds = page.locator("#rules td.type")

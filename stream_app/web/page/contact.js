@@ -48,8 +48,19 @@ export class ContactView {
     this.once.renew();
     place("adjust", FIELDS, []);
     say("adjust-done", "");
-    this.choice.show(profile).then(() => this.score && this.draw());
+    this.allowed();
+    this.choice.show(profile).then(() => {
+      this.allowed();
+      if (this.score) this.draw();
+    });
     this.load();
+  }
+
+  // A score that is made of others is adjusted where they are.
+  allowed() {
+    const { write } = this.app.access;
+    show("adjust", write && !this.choice.derived);
+    show("adjust-derived", write && this.choice.derived);
   }
 
   close() {

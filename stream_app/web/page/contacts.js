@@ -17,6 +17,7 @@ export class ContactsView {
     this.app = app;
     this.choice = new ProfileChoice(app, "contacts-profile", (profile) => {
       this.profile = this.choice.profile = profile;
+      this.forget();
       this.load();
       return contactsHash(profile);
     });
@@ -36,9 +37,16 @@ export class ContactsView {
   open(profile = DEFAULT) {
     this.profile = profile;
     $("contact-id").value = "";
-    $("contacts").replaceChildren();
+    this.forget();
     this.choice.show(profile);
     this.load();
+  }
+
+  forget() {
+    this.cursor = null;
+    $("contacts").replaceChildren();
+    for (const part of ["contacts-more", "contacts-none"]) show(part, false);
+    say("contacts-end", "");
   }
 
   close() {

@@ -8,6 +8,7 @@ import { Pairs } from "./pairs.js";
 import { many } from "./words.js";
 
 const UNITS = { days: 86_400, hours: 3600, minutes: 60, seconds: 1 };
+const NO_TIME = "This is no whole date and time.";
 const always = () => true;
 
 function field(label, hint, more) {
@@ -66,9 +67,10 @@ export function time(label, hint, { words, ...more } = {}) {
   return field(label, hint, {
     make: () => Object.assign(el("input"), { type: "datetime-local", step: "1" }),
     fill: (made, value) => { made.value = Date.parse(value) ? local(new Date(value)) : ""; },
-    read: (made) => instant(made.value) ?? (made.validity.badInput ? "half a time" : null),
+    read: (made) => instant(made.value),
+    wrong: (made) => made.validity.badInput && NO_TIME,
     told: (value) => new Date(value).toLocaleString("en-GB"),
-    words: { not_a_time: "This is no whole date and time.", ...words },
+    words: { not_a_time: NO_TIME, ...words },
     ...more,
   });
 }
