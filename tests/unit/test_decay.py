@@ -1,7 +1,6 @@
 """Decay: its numbers, when it is told, what it does beside limits, fit rules, silences, formulas (S38)."""
 
 import asyncio
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -14,14 +13,13 @@ from pydantic import ValidationError
 from schemas.ids import contact_key
 from schemas.outputs import ScoreChanged
 from schemas.profiles import ProfileBody
-from schemas.state import LINEAR_DAYS, LINEAR_PILES, HalfLifeSums, LinearSums, ProfileState
+from schemas.state import HalfLifeSums, LinearSums, ProfileState
 from schemas.times import DAY_MS, MAX_TIME, format_time, parse_time
 from stream_app.delivery.status import PartitionStatus
 from stream_app.processing.placement import partition_of
 from stream_app.reading.contacts import ContactQueries, ContactScore
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.scoring.half_life import NANO, HalfLife, decayed, factor
-from stream_app.scoring.linear import Linear
 from stream_app.scoring.rulebook import Rulebook
 from tests.scoring_kit import (
     T0,
@@ -102,69 +100,6 @@ def test_a_sum_is_shifted_by_no_more_than_its_bits(nano: int, passed: int, besid
         assert decayed(amount, passed, DAY_MS) == (amount * left + (1 << 61 + whole)) >> 62 + whole
     ages = DAY_MS << 80  # 2^80 half-lives: shifted by so many bits it would not fit any machine
     assert (decayed(nano, ages, DAY_MS), decayed(-(2**62), ages, DAY_MS)) == (0, 0)
-
-
-@given(st.lists(st.tuples(st.integers(1, 100), st.integers(0, DAY_MS - 1)), min_size=1, max_size=5), st.integers(1, 59))
-def test_a_line_is_exact_while_all_awards_of_a_day_live(awards: list[tuple[int, int]], days: int) -> None:
-    line = Linear(50, 30)
-    for points, at in awards:
-        line.add(None, points * NANO, at)
-    now = days * DAY_MS
-    exact = sum(points * (1 - Fraction(max(0, now - at), 60 * DAY_MS)) for points, at in awards)
-    assert Fraction(sum(line.left(now)[None]), line.unit) == exact
-
-
-def test_a_single_award_of_a_line_is_exact_to_its_end() -> None:
-    line = Linear(33, 7)
-    line.add(None, 10 * NANO, 5 * DAY_MS + 12_345)
-    end = line.ends_at()
-    for passed in (0, 1, 10 * DAY_MS, 21 * DAY_MS, end - 5 * DAY_MS - 12_345, 10**12):
-        exact = 10 * max(Fraction(0), 1 - Fraction(33 * passed, 100 * 7 * DAY_MS))
-        assert Fraction(sum(line.left(5 * DAY_MS + 12_345 + passed)[None]), line.unit) == exact
-    assert line.kept(end).piles == ()
-
-
-def test_gains_and_losses_of_a_day_end_each_at_its_own_time() -> None:
-    line = Linear(100, 1)
-    line.add(None, 10 * NANO, 0)
-    line.add(None, -9 * NANO, 23 * DAY_MS // 24)
-    assert Fraction(sum(line.left(DAY_MS)[None]), line.unit) == -9 * Fraction(23, 24)
-
-
-def test_at_most_400_days_of_a_group_are_kept_apart_and_joining_loses_nothing_that_lives() -> None:
-    line, kept = Linear(1, 36_500), LinearSums(0, 1, 36_500)
-    for day in range(LINEAR_DAYS + 30):
-        line.add("g", NANO, day * DAY_MS + day)
-        kept = line.kept(day * DAY_MS + day)
-        line = Linear(1, 36_500, kept)
-    now = 1000 * DAY_MS
-    exact = sum(1 - Fraction(now - day * DAY_MS - day, 3_650_000 * DAY_MS) for day in range(LINEAR_DAYS + 30))
-    assert len(kept.piles) == LINEAR_DAYS
-    assert Fraction(sum(line.left(now)["g"]), line.unit) == exact
-    assert len(msgspec.msgpack.encode(kept)) < 30 * LINEAR_DAYS
-
-
-def test_what_a_line_keeps_of_a_contact_has_a_bound() -> None:
-    """100 groups paid on each of 400 days, gains and losses."""
-    line, kept = Linear(1, 36_500, most=1000), LinearSums(0, 1, 36_500)
-    for day in range(LINEAR_DAYS):
-        for group in range(100):
-            line.add(str(group), (1 - 2 * (group % 2)) * NANO, day * DAY_MS)
-        kept = line.kept(day * DAY_MS)
-        line = Linear(1, 36_500, kept, 1000)
-        assert len(kept.piles) <= 1000
-    now = 500 * DAY_MS
-    exact = sum(1 - Fraction(now - day * DAY_MS, 3_650_000 * DAY_MS) for day in range(LINEAR_DAYS))
-    left = line.left(now)
-    assert {(Fraction(sum(left[str(group)]), line.unit) * (1 - 2 * (group % 2))) for group in range(100)} == {exact}
-
-
-def test_the_more_profiles_of_an_org_decay_in_a_line_the_less_each_keeps() -> None:
-    book_ = book(decay=LINE)
-    assert book_.org("1").profiles["default"].piles == LINEAR_PILES
-    for number in range(4):
-        book_ = with_records(book_, published_record(number, f"p{number}", decay=HALF if number == 3 else LINE))
-    assert {one.piles for one in book_.org("1").profiles.values()} == {LINEAR_PILES // 4}
 
 
 @pytest.mark.parametrize("decay", [HALF, {"percent": 1, "periodDays": 36_500}])
