@@ -18,7 +18,7 @@ from schemas.outputs import ScoreChanged
 from stream_app.delivery.handler import Output
 from stream_app.reading.award_rows import Asked, KnownRows, Run
 
-OUTPUTS_KEPT: Final = 2000  # some 700 bytes each
+KEPT_BYTES: Final = 1 << 20  # some 1,500 changes of 700 bytes; one of many awards has several thousand
 ROWS_PER_CONTACT: Final = 100
 
 
@@ -38,23 +38,24 @@ class Frontier:
 class _Partition:
     seq: int
     frontier: Frontier | None = None
-    unsorted: deque[Sequence[Output]] = field(default_factory=deque[Sequence[Output]])
-    unsorted_count: int = 0
+    unsorted: deque[tuple[int, Sequence[Output]]] = field(default_factory=deque[tuple[int, Sequence[Output]]])
+    unsorted_bytes: int = 0
     young: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
-    young_count: int = 0
+    young_bytes: int = 0
     old: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
 
     def add(self, outputs: Sequence[Output], limit: int) -> None:
-        """Keep the outputs of a batch; when nobody has asked for long, only the newest ``limit`` or so."""
-        self.unsorted.append(outputs)
-        self.unsorted_count += len(outputs)
-        while self.unsorted_count - len(self.unsorted[0]) >= limit:
-            self.unsorted_count -= len(self.unsorted.popleft())
-            self.young, self.old, self.young_count = {}, {}, 0  # what follows on them is gone, an erase perhaps
+        """Keep the outputs of a batch; when nobody has asked for long, only the newest ``limit`` bytes or so."""
+        size = sum(len(value) for _, value, _ in outputs if value is not None)
+        self.unsorted.append((size, outputs))
+        self.unsorted_bytes += size
+        while self.unsorted_bytes - self.unsorted[0][0] >= limit:
+            self.unsorted_bytes -= self.unsorted.popleft()[0]
+            self.young, self.old, self.young_bytes = {}, {}, 0  # what follows on them is gone, an erase perhaps
 
     def sort(self, limit: int) -> None:
         """Sort what was kept by contact; values lie in two generations, each of half of ``limit`` or so."""
-        for outputs in self.unsorted:
+        for size, outputs in self.unsorted:
             for key, value, _ in outputs:
                 if key is None:
                     continue
@@ -63,23 +64,23 @@ class _Partition:
                     self.old.pop(key, None)
                 else:
                     self.young.setdefault(key, []).append(value)
-            self.young_count += len(outputs)
-            if 2 * self.young_count >= limit:
-                self.old, self.young, self.young_count = self.young, {}, 0
+            self.young_bytes += size
+            if 2 * self.young_bytes >= limit:
+                self.old, self.young, self.young_bytes = self.young, {}, 0
         self.unsorted.clear()
-        self.unsorted_count = 0
+        self.unsorted_bytes = 0
 
 
 class RecentAwards:
-    """About the newest ``outputs`` score-changed records of each partition, ``rows`` of them for each contact.
+    """About the newest ``kept_bytes`` of score-changed of each partition, ``rows`` records of each contact.
 
     By itself it is an AwardLog too: of a worker that has no other.
     """
 
-    def __init__(self, score_changed: str, *, rows: int = ROWS_PER_CONTACT, outputs: int = OUTPUTS_KEPT) -> None:
+    def __init__(self, score_changed: str, *, rows: int = ROWS_PER_CONTACT, kept_bytes: int = KEPT_BYTES) -> None:
         self._topic = score_changed
         self._rows = rows
-        self._outputs = outputs
+        self._kept_bytes = kept_bytes
         self._partitions: dict[int, _Partition] = {}
         self._decode = msgspec.json.Decoder(ScoreChanged).decode
 
@@ -93,7 +94,7 @@ class RecentAwards:
         known.seq = seq
         changes, end = outputs.get(self._topic), ends.get(self._topic)
         if changes:
-            known.add(changes, self._outputs)
+            known.add(changes, self._kept_bytes)
         if changes and end is not None:
             before, erased = known.frontier, None in [value for _, value, _ in changes]
             known.frontier = Frontier(end, end if erased or before is None else before.erased)
@@ -130,7 +131,7 @@ class RecentAwards:
         known = self._partitions.get(partition)
         if known is None or known.seq != seq:
             return []
-        known.sort(self._outputs)
+        known.sort(self._kept_bytes)
         values = (*known.old.get(key, ()), *known.young.get(key, ()))
         return [self._decode(value) for value in values[: -self._rows - 1 : -1]]
 

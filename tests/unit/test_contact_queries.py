@@ -25,7 +25,7 @@ class Reads:
 
     def __init__(self) -> None:
         self.view = FakePartitions()
-        self.recent = RecentAwards(SCORES, rows=3, outputs=5)
+        self.recent = RecentAwards(SCORES, rows=3, kept_bytes=5 * OUTPUT_BYTES)
         self.names: dict[int, str] = {1: "Opened"}
         self.queries = ContactQueries(self.view, self.recent)
         self.partition = partition_of(KEY, self.view.partition_count)
@@ -43,6 +43,9 @@ class Reads:
 def output(version: int, contact_id: str = "42", **more: int) -> Output:
     body = msgspec.json.encode(change(contact_id, version, **more))
     return contact_key("1", contact_id), body, []
+
+
+OUTPUT_BYTES = len(output(1)[1] or b"")
 
 
 @pytest.fixture

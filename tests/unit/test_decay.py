@@ -381,9 +381,9 @@ def test_D11_a_read_shows_a_decaying_score_at_the_clock_and_says_so(clock: int, 
     partition = partition_of(key, view.partition_count)
     view.status[partition] = PartitionStatus(partition, "running", clock=clock)
     profiles = fold_.book.org("1").profiles
-    queries = ContactQueries(view, RecentAwards(SCORES, rows=3, outputs=5), profiles=lambda _: profiles)
+    queries = ContactQueries(view, RecentAwards(SCORES, rows=3), profiles=lambda _: profiles)
     answer = asyncio.run(queries.score("1", "42"))
     assert isinstance(answer, ContactScore)
     assert (answer.score, answer.points, answer.as_of) == (score, 25, at)
-    plain = asyncio.run(ContactQueries(view, RecentAwards(SCORES, rows=3, outputs=5)).score("1", "42"))
+    plain = asyncio.run(ContactQueries(view, RecentAwards(SCORES, rows=3)).score("1", "42"))
     assert isinstance(plain, ContactScore) and (plain.score, plain.as_of) == (25, None)

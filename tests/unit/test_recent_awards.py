@@ -4,7 +4,7 @@ import pytest
 
 from stream_app.delivery.handler import Output
 from stream_app.reading.recent_awards import RecentAwards
-from tests.unit.test_contact_queries import output
+from tests.unit.test_contact_queries import OUTPUT_BYTES, output
 from tests.unit.web_fakes import SCORES
 
 LIMIT = 10
@@ -16,7 +16,7 @@ def observe(recent: RecentAwards, partition: int, seq: int, *outputs: Output) ->
 
 @pytest.mark.parametrize("asked_every", [1, 3, 1000])
 def test_of_each_partition_at_most_twice_the_limit_is_kept(asked_every: int) -> None:
-    recent = RecentAwards(SCORES, outputs=LIMIT)
+    recent = RecentAwards(SCORES, kept_bytes=LIMIT * OUTPUT_BYTES)
     keys: list[bytes] = []
     for seq in range(1, 101):
         made = output(1, f"c{seq}")
@@ -25,12 +25,21 @@ def test_of_each_partition_at_most_twice_the_limit_is_kept(asked_every: int) -> 
         if seq % asked_every == 0:
             assert recent.newest(0, seq, keys[-1])
     kept = [key for key in keys if recent.newest(0, 100, key)]
-    assert LIMIT // 2 <= len(kept) <= 2 * LIMIT
+    assert LIMIT // 2 <= len(kept) <= 2 * LIMIT + 2
     assert kept == keys[-len(kept) :]
 
 
+def test_large_changes_are_fewer() -> None:
+    recent = RecentAwards(SCORES, kept_bytes=LIMIT * OUTPUT_BYTES)
+    for seq in range(1, 101):
+        key, value, headers = output(1, f"c{seq}")
+        observe(recent, 0, seq, (key, (value or b"") + b" " * 4 * OUTPUT_BYTES, headers))
+    kept = [seq for seq in range(1, 101) if recent.newest(0, 100, output(1, f"c{seq}")[0] or b"")]
+    assert 1 <= len(kept) <= 4 and kept[-1] == 100
+
+
 def test_partitions_that_are_elsewhere_are_forgotten() -> None:
-    recent = RecentAwards(SCORES, outputs=LIMIT)
+    recent = RecentAwards(SCORES, kept_bytes=LIMIT * OUTPUT_BYTES)
     here, away = output(1, "here"), output(1, "away")
     observe(recent, 0, 7, here)
     observe(recent, 1, 7, away)
