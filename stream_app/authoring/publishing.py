@@ -7,15 +7,24 @@ Source: S31, S33, D20, decisions 0012 and 0016.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from schemas.authored import DEFAULT_PROFILE, ProfileRecord, PublishedProfile, Rule
 from stream_app.authoring.changes import Change, encode
 from stream_app.authoring.config_log import AuthoredKey, ConfigLog, Publish, profile_of
-from stream_app.authoring.drafts import body_of, draft_of, frozen, pending, published_formulas, record_of, unruled
-from stream_app.authoring.problems import Problem
+from stream_app.authoring.drafts import (
+    body_of,
+    draft_of,
+    formulas_of,
+    frozen,
+    pending,
+    published_formulas,
+    record_of,
+    unruled,
+)
+from stream_app.authoring.problems import Problem, Severity
 from stream_app.authoring.rule_puts import MAX_RULES_PER_ORG
 from stream_app.scoring.profiles import refers_to
 
@@ -93,7 +102,8 @@ class _Acting:
         changes = self._restore(body.rules)
         if refused := self._too_many(changes):
             return refused
-        return Published((*changes, self._written(self._record.version, body, body)), moved)
+        written = self._written(self._record.version, body, body)
+        return Published((*changes, written), (*moved, *self._back_among_drafts(body)))
 
     def roll_back(self, version: int | None) -> Published | Refused:
         """Publish what an earlier publish froze."""
@@ -106,7 +116,8 @@ class _Acting:
         changes = self._restore(body.rules)
         if refused := self._too_many(changes):
             return refused
-        return Published((*changes, self._written(self._next, body, body)), (*moved, *self._uncounted(body)))
+        warnings = (*moved, *self._uncounted(body), *self._back_among_drafts(body))
+        return Published((*changes, self._written(self._next, body, body)), warnings)
 
     @property
     def _next(self) -> int:
@@ -123,20 +134,29 @@ class _Acting:
 
     def _unfit(self, body: PublishedProfile) -> tuple[Problem, ...]:
         """Return why a body may not be published."""
-        formulas = published_formulas(self._log, self._key.org_id)
-        operands = [] if body.formula is None else body.formula.average
-        problems = [
-            Problem(
-                f"/formula/average/{index}", "formula_cycle", f"{operand} as published is made of {self._key.id}"
-            )
-            for index, operand in enumerate(operands)
-            if refers_to({**formulas, self._key.id: operands}, [operand], self._key.id)
-        ]  # fmt: skip
-        if operands and body.rules:
+        problems = self._leading_back(body, published_formulas(self._log, self._key.org_id), "as published")
+        if body.formula is not None and body.rules:
             problems.append(Problem("/formula", "has_rules", "a profile with a formula has no rules"))
         if len(encode(body.model_dump(mode="json", by_alias=True))) > MAX_PUBLISHED_BYTES:
             problems.append(Problem("", "too_large", f"longer than {MAX_PUBLISHED_BYTES} bytes with its rules"))
         return tuple(problems)
+
+    def _leading_back(
+        self, body: PublishedProfile, formulas: Mapping[str, Sequence[str]], how: str, severity: Severity = "error"
+    ) -> list[Problem]:
+        """Return which operands of a body are made of its own profile by the formulas that others have."""
+        operands = [] if body.formula is None else body.formula.average
+        return [
+            Problem(
+                f"/formula/average/{index}", "formula_cycle", f"{operand} {how} is made of {self._key.id}", severity
+            )
+            for index, operand in enumerate(operands)
+            if refers_to({**formulas, self._key.id: operands}, [operand], self._key.id)
+        ]  # fmt: skip
+
+    def _back_among_drafts(self, body: PublishedProfile) -> list[Problem]:
+        """Return what cannot be published as it stands once this body is a draft again."""
+        return self._leading_back(body, formulas_of(self._log, self._key.org_id), "as drafted", "warning")
 
     def _uncounted(self, body: PublishedProfile) -> tuple[Problem, ...]:
         """Return which operands count 0, as they are not published (D20)."""

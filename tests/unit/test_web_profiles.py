@@ -253,6 +253,18 @@ async def test_D20_what_is_published_leads_never_back_either(served: Served) -> 
     served.rulebook()
 
 
+async def test_a_discard_warns_of_a_draft_that_then_leads_back(served: Served) -> None:
+    for one, operand in (("a", "default"), ("b", "a")):
+        await served.data("POST", PROFILES, {"id": one, "formula": {"average": [operand]}})
+        await served.data("POST", f"{PROFILES}/{one}/publish")
+    await served.data("PUT", f"{PROFILES}/b", {"formula": {"average": ["default"]}})
+    await served.data("PUT", f"{PROFILES}/a", {"formula": {"average": ["b"]}})
+    for path, body in (("discard", None), ("rollback", {"version": 1})):
+        told = await (await served.ask("POST", f"{PROFILES}/b/{path}", body)).json()
+        warned = [(one["pointer"], one["code"], one["message"]) for one in told["meta"]["warnings"]]
+        assert warned == [("/formula/average/0", "formula_cycle", "a as drafted is made of b")]
+
+
 async def test_a_create_replaces_no_profile_though_its_id_comes_as_a_number(served: Served) -> None:
     await served.data("POST", PROFILES, {"id": "5", "name": "Five", "rules": [OPEN]})
     for given in ("5", 5):
