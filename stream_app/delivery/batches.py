@@ -18,7 +18,7 @@ from stream_app.delivery.job import Job
 from stream_app.delivery.opening import Opened, now_ms
 from stream_app.delivery.pace import Pace
 from stream_app.delivery.probe import Point
-from stream_app.delivery.reader import SourceReader
+from stream_app.delivery.reader import QUIET_SECONDS, SourceReader
 from stream_app.delivery.status import DeliveryCounters
 from stream_app.delivery.stores import Checkpoint, Store
 from stream_app.delivery.transaction import TransactionalWriter
@@ -46,6 +46,7 @@ class Batches:
         self._reader = reader
         self._counters = counters
         self._positions = dict(opened.record.sources)
+        self._marked: dict[str, float] = {}  # sources read up to markers that no batch covers yet, and since when
         self._journal_key = b"%d" % partition
         self._pace = Pace(job.max_batch_records)
         self._lock = asyncio.Lock()
@@ -62,20 +63,38 @@ class Batches:
             self._reach("applying")
             begun, count, take = time.monotonic(), 0, self._reader.take_now(self._pace.size)
             if take is not None:
-                count = await self._records(take)
-            more = await self._sweep() or await self._due()
+                count = await self._taken(take)
+            more = await self._markers(begun) or await self._sweep() or await self._due()
             rest = 0.0 if more else self._pace.rest(count, time.monotonic() - begun)
             self.rest = rest if rest and not any(self._reader.lag().values()) else 0.0
             return more or take is not None
 
     # ------------------------------------------------------------------ kinds
-    async def _records(self, take: Take) -> int:
+    async def _taken(self, take: Take) -> int:
         # INVARIANT: batch_starts_where_the_last_one_ended
         if take.start != self._positions[take.topic]:
             raise ChainBroken(f"{take.topic} starts at {take.start}, expected {self._positions[take.topic]}")
         self._positions[take.topic] = take.end
-        if not take.batches:
-            return 0  # markers only: they become part of the next batch's range
+        if not take.batches:  # markers only: they become part of the next batch's range
+            self._marked[take.topic] = time.monotonic()
+            return 0
+        self._marked.pop(take.topic, None)
+        return await self._records(take)
+
+    async def _markers(self, now: float) -> bool:
+        """Commit the end of a source that is markers alone, once nothing has followed on them for a while.
+
+        Kafka deletes a log that stays quiet whole, markers too: its beginning would lie beyond what we have read.
+        """
+        # INVARIANT: a_quiet_source_that_ends_in_markers_is_read_to_its_end
+        for topic, since in self._marked.items():
+            if now - since >= QUIET_SECONDS:
+                del self._marked[topic]
+                await self._records(Take(topic, self.record.sources[topic], self._positions[topic], []))
+                return True
+        return False
+
+    async def _records(self, take: Take) -> int:
         ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
         batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic, now_ms()))
         work = self._job.handler.begin(batch, self._store)

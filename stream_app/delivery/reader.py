@@ -24,6 +24,7 @@ from stream_app.delivery.aiokafka_fetch import (
 from stream_app.delivery.job import AnyJob
 
 IDLE_WAIT_SECONDS: Final = 0.5
+QUIET_SECONDS: Final = 60.0  # until markers are committed alone: less than anybody keeps a log, seldom enough
 
 
 class SourceReader:

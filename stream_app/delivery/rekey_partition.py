@@ -8,6 +8,7 @@ Reads one partition of a source; writes whatever the job's route names, and the 
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -21,7 +22,7 @@ from stream_app.delivery.errors import ChainBroken, HandlerFailed, PartitionStop
 from stream_app.delivery.handler import Output
 from stream_app.delivery.opening import now_ms
 from stream_app.delivery.probe import Point
-from stream_app.delivery.reader import SourceReader
+from stream_app.delivery.reader import QUIET_SECONDS, SourceReader
 from stream_app.delivery.recovery import cancel_was_asked_for, rest, what_stops
 from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyPhase, RekeyStatus
 from stream_app.delivery.rekey_offsets import Position, find_position
@@ -48,6 +49,7 @@ class RekeyPartition:
         self._reader = self._new_reader()
         self._position: Position | None = None
         self._read_to = 0
+        self._marked: float | None = None  # since when markers alone are read that no batch covers yet
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -98,7 +100,7 @@ class RekeyPartition:
             log.warning("ingest of %s: no committed offset: a first start, at %d", self._name, position.offset)
             position = await self._commit({}, position.offset, position.progress)
         await self._reader.start({self.source.topic: position.offset})
-        self._position, self._read_to = position, position.offset
+        self._position, self._read_to, self._marked = position, position.offset, None
         log.info("ingest of %s: open at %d", self._name, position.offset)
         return position
 
@@ -107,13 +109,20 @@ class RekeyPartition:
         while not self._stopping:
             take = self._reader.take_now(self._job.max_batch_records)
             if take is None:
+                if self._marked is not None and time.monotonic() - self._marked >= QUIET_SECONDS:
+                    # INVARIANT: a_quiet_source_that_ends_in_markers_is_forwarded_to_its_end
+                    self._marked = None
+                    nothing = Take(self.source.topic, position.offset, self._read_to, [])
+                    position = self._position = await self._forward(nothing, position)
                 await self._reader.wait()
                 continue
             # INVARIANT: ingest_batch_starts_where_the_last_one_ended
             if take.start != self._read_to:
                 raise ChainBroken(f"{self._name} starts at {take.start}, expected {self._read_to}")
             self._read_to = take.end
-            if take.batches:  # markers alone become part of the next batch's range
+            # markers alone become part of the next batch's range
+            self._marked = None if take.batches else time.monotonic()
+            if take.batches:
                 position = self._position = await self._forward(take, position)
 
     async def _forward(self, take: Take, position: Position) -> Position:

@@ -5,13 +5,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
+from stream_app.delivery import batches
 from tests.conftest import Broker
 from tests.connected import counter_fleet as fleet_of
 from tests.connected.counter_bench import Bench
 from tests.connected.waiting import until
+
+
+@pytest.fixture
+async def admin(broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    yield admin
+    await admin.close()
 
 
 @pytest.fixture
@@ -111,3 +120,24 @@ async def test_holes_of_a_compacted_source_are_gaps(bench: Bench) -> None:
     counter = (record := await bench.record()).counters[compacted]
     assert counter.gaps >= 30
     assert record.sources[compacted] - counter.start == counter.applied + counter.dead_letter + counter.gaps
+
+
+async def test_a_quiet_source_that_ends_in_markers_is_read_to_its_end(
+    bench: Bench, admin: AIOKafkaAdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka deletes a log that stays quiet whole, its markers too, and begins it anew behind them."""
+    monkeypatch.setattr(batches, "QUIET_SECONDS", 0.5)
+    partition = await bench.running()
+    await write_transactions(bench, 4, 5, "last")
+    end = 4 * (5 + 1)
+    await until(lambda: partition.status().sources[bench.events] == end)
+    last = partition.status().seq
+    await asyncio.sleep(1.5)
+    assert partition.status().seq == last  # once, not for ever
+    await bench.end(partition)
+    await bench.exact()
+    assert (await bench.record()).counters[bench.events].gaps == 4 + 2 * 5
+    await admin.delete_records({TopicPartition(bench.events, 0): RecordsToDelete(before_offset=end)})
+    reopened = await bench.running()
+    await bench.send(bench.events, b"x")
+    await bench.caught_up(reopened)

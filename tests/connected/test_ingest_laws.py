@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from schemas.ingest import IngestProgress
+from stream_app.delivery import rekey_partition
 from stream_app.delivery.aiokafka_clients import restore_consumer
 from stream_app.delivery.aiokafka_fetch import Take
 from stream_app.delivery.handler import Record
@@ -265,6 +266,37 @@ async def test_markers_are_gaps_and_dead_letters_are_counted(
     assert partition.status().progress == IngestProgress(3, 0, rekeyed=6, dead_letter=2, gaps=3)
     assert len(await setting.forwarded()) == 8
     await partition.close(10)
+
+
+async def test_a_quiet_source_that_ends_in_markers_is_forwarded_to_its_end(
+    setting: Setting, broker: Broker, scratch_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rekey_partition, "QUIET_SECONDS", 0.5)
+    partition = setting.partition()
+    partition.start()
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, transactional_id=scratch_prefix)
+    await producer.start()
+    try:
+        for _ in range(3):
+            async with producer.transaction():
+                await producer.send_and_wait(setting.source, b"good", partition=0)
+    finally:
+        await producer.stop()
+    await until(stands_at(partition, 6))
+    assert partition.status().progress == IngestProgress(3, 0, rekeyed=3, gaps=3)
+    await partition.close(10)
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    try:  # what Kafka does to a log that stays quiet
+        await admin.delete_records({TopicPartition(setting.source, 0): RecordsToDelete(6)})
+    finally:
+        await admin.close()
+    again = setting.partition()
+    again.start()
+    await setting.send(1)
+    await until(stands_at(again, 7))
+    await again.close(10)
+    assert len(await setting.forwarded()) == 4
 
 
 async def test_a_bug_in_the_route_stops_its_partition_and_names_the_record(setting: Setting) -> None:

@@ -8,11 +8,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from stream_app.delivery.recovery import RETRIED
 from stream_app.operations.broker import EmbeddedKafka
 from stream_app.reading import output_feed
 from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed, Passage, Start, Tail
-from stream_app.reading.subscription import OUTAGE
 from tests.conftest import Broker
 
 PARTITIONS = 2
@@ -116,7 +116,7 @@ async def test_quiet_feed_notices_that_the_broker_went(
     async with opened(topics, Tail()) as feed:
         assert (await feed.take())[0] == []
         await asyncio.to_thread(own_broker.kill)
-        with pytest.raises(OUTAGE):
+        with pytest.raises(RETRIED):
             async with asyncio.timeout(30):
                 while True:
                     await feed.take()
