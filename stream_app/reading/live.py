@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from stream_app.delivery.recovery import RETRIED
+from stream_app.delivery.tasks import ended
 from stream_app.reading import positions as at
 from stream_app.reading.output_feed import Feed, Passage, Start, Tail
 from stream_app.reading.positions import Positions, TopicPartition
@@ -99,8 +100,7 @@ class Live:
     async def _stop(self) -> None:
         task, self._task, self._positions = self._task, None, None
         if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            await ended(task)
 
     def _followed(self, task: asyncio.Task[None]) -> None:
         if task is not self._task:

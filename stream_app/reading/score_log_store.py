@@ -32,7 +32,7 @@ from stream_app.processing.json_reader import REFUSED
 from stream_app.reading.award_rows import ROWS_KEPT, Run
 
 NUL: Final = b"\x00"
-MARK_KEY: Final = b"\x00mark-1"  # the number is the layout's: another layout has no mark and is read again
+MARK_KEY: Final = b"\x00mark-2"  # the number is the layout's: another layout has no mark and is read again
 WRITE_BUFFER_BYTES: Final = 2 << 20
 CACHE_BYTES: Final = 16 << 20
 TRIM_EVERY: Final = 128
@@ -71,11 +71,19 @@ class _LogId(msgspec.Struct, rename="camel", gc=False):
     log_id: int
 
 
-class _Awards(msgspec.Struct, gc=False):
+class _Head(msgspec.Struct, gc=False):
+    """What a write looks at in a change."""
+
+    id: str = ""
     awards: list[_LogId] = []
 
+    @property
+    def cause(self) -> str:
+        """What the ids of all changes of one cause begin with, whichever profiles they are of."""
+        return self.id.rpartition("/")[0]
 
-_decode_awards: Final = msgspec.json.Decoder(_Awards).decode
+
+_decode_head: Final = msgspec.json.Decoder(_Head).decode
 _decode_change: Final = msgspec.json.Decoder(ScoreChanged).decode
 _decode_mark: Final = msgspec.msgpack.Decoder(Mark).decode
 _encode_mark: Final = msgspec.msgpack.Encoder().encode
@@ -91,12 +99,12 @@ def _breaking() -> Generator[None]:
         raise kind(said) from error
 
 
-def _log_ids(value: bytes) -> list[int]:
-    """Return the log ids of a change, none for what is not one: this topic's reader judges nothing."""
+def _head(value: bytes) -> _Head:
+    """Return what a change says, nothing for what is not one: this topic's reader judges nothing."""
     try:
-        return [award.log_id for award in _decode_awards(value).awards]
+        return _decode_head(value)
     except REFUSED:
-        return []
+        return _Head()
 
 
 def shared_cache() -> Any:
@@ -128,21 +136,25 @@ class LogStore:
             for key, value in records:
                 if value is None:
                     writing.forget(key)
-                elif ids := _log_ids(value):
-                    writing.put(key, value, min(ids), max(ids))
+                elif (head := _head(value)).awards:
+                    writing.put(key, value, head)
             writing.batch.put(MARK_KEY, _encode_mark(mark))
             writing.flush()
             self.mark = mark
             return self._db.property_int_value("rocksdb.estimate-num-keys") or 0
 
     def fill(self, key: bytes, run: Run) -> tuple[int, bool]:
-        """Add a contact's changes to a run until it has enough; return how many, and whether the log had no more."""
+        """Add a contact's changes to a run until it has enough; return how many, and whether the log had no more.
+
+        It does not end amid a cause that paid several profiles in turn: a run that is broken then has a hole.
+        """
         added, prefix = 0, key + NUL
         with _breaking():
-            for _, value in _scan(self._db, prefix, run.next_id):
+            for place, value in _scan(self._db, prefix, run.next_id):
                 run.add(_decode_change(value))
                 added += 1
-                if run.enough:
+                last = _LAST - int.from_bytes(place[len(prefix) :], "big")  # log ids only fall from here on
+                if run.enough and (not run.broken or last < run.next_id):
                     return added, False
         return added, True
 
@@ -175,20 +187,22 @@ class _Writing:
         self._db, self._options = db, options
         self._touched: set[bytes] = set()
 
-    def put(self, key: bytes, value: bytes, first: int, last: int) -> None:
-        """Put a change in; the first one of a contact begins its log anew, and now and then old ones are trimmed."""
-        if first == 1:
-            self.forget(key)
+    def put(self, key: bytes, value: bytes, head: _Head) -> None:
+        """Put a change in; the first cause of a contact begins its log anew, and now and then old rows are trimmed."""
+        ids = [award.log_id for award in head.awards]
+        first, last = min(ids), max(ids)
+        if first == 1:  # log ids go by rule, changes by profile (decision 0012): others of its cause may be here
+            self.forget(key, but=head.cause)
         elif last > ROWS_KEPT and last // TRIM_EVERY != (first - 1) // TRIM_EVERY:
             self._delete(key + NUL, last - ROWS_KEPT)
         self.batch.put(key + NUL + (_LAST - last).to_bytes(8, "big"), value)
         self._touched.add(key)
 
-    def forget(self, key: bytes) -> None:
-        """Delete all of a contact, also what is in this batch."""
+    def forget(self, key: bytes, but: str | None = None) -> None:
+        """Delete all of a contact, also what is in this batch, but for the changes of one cause."""
         if key in self._touched:
             self.flush()
-        self._delete(key + NUL, _LAST)
+        self._delete(key + NUL, _LAST, but)
 
     def flush(self) -> None:
         """Write the batch and begin another."""
@@ -196,9 +210,10 @@ class _Writing:
         self.batch = WriteBatch(raw_mode=True)
         self._touched.clear()
 
-    def _delete(self, prefix: bytes, newest: int) -> None:
-        for key, _ in _scan(self._db, prefix, newest):
-            self.batch.delete(key)
+    def _delete(self, prefix: bytes, newest: int, but: str | None = None) -> None:
+        for key, value in _scan(self._db, prefix, newest):
+            if but is None or _head(value).cause != but:
+                self.batch.delete(key)
 
 
 def _scan(db: Any, prefix: bytes, newest: int) -> Iterator[tuple[bytes, bytes]]:

@@ -10,9 +10,9 @@ from schemas.ids import contact_key
 from stream_app.reading import live as live_module
 from stream_app.reading import positions, subscription
 from stream_app.reading.live import Live, TooManySubscribers
-from stream_app.reading.output_feed import Tail
+from stream_app.reading.output_feed import Passage, Tail
 from stream_app.reading.subscription import Message, Subscription
-from tests.unit.web_fakes import PARTITIONS, SCORES, TOPICS, MemoryLog, change, crossing
+from tests.unit.web_fakes import PARTITIONS, SCORES, TOPICS, MemoryFeed, MemoryLog, change, crossing
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +199,27 @@ async def test_reads_only_while_somebody_follows_and_bounds_them() -> None:
     await live.unsubscribe(reader)
     assert log.feeds == 0
     await live.close()
+
+
+async def test_a_feed_that_swallows_a_cancel_is_ended_all_the_same() -> None:
+    class Swallowing(MemoryFeed):
+        async def take(self) -> tuple[list[Passage], dict[tuple[str, int], int]]:
+            try:
+                return await super().take()
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed.append(True)
+                return [], dict(self.at)
+
+    swallowed: list[bool] = []
+    log = MemoryLog()
+    live = Live(lambda: Swallowing(log), TOPICS, PARTITIONS)
+    reader = live.subscribe("1")
+    await stands(reader, "live")
+    async with asyncio.timeout(5):
+        await live.unsubscribe(reader)
+    assert swallowed and log.feeds == 0
 
 
 @pytest.mark.parametrize(

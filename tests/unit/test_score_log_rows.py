@@ -21,6 +21,7 @@ from stream_app.reading.score_log_store import (
     Mark,
     shared_cache,
 )
+from tests.scoring_kit import Fold, event, published_record, rulebook, with_records
 from tests.unit.web_fakes import SCORES, change
 
 ALL = Asked("default", 10_000)
@@ -88,6 +89,15 @@ def records(first: int, last: int, key: bytes = KEY) -> list[LogRecord]:
     return [(key, msgspec.json.encode(paid("default", n))) for n in range(first, last + 1)]
 
 
+def three_events(other: str, *own: int) -> list[LogRecord]:
+    """Return what three events cause when rule 2 pays another profile and the ``own`` ones pay ``default``."""
+    book = rulebook(*({"id": n, "eventType": "email_open", "points": 5} for n in own))
+    fold = Fold(with_records(book, published_record(0, other, {"id": 2, "eventType": "email_open", "points": 7})))
+    for _ in range(3):
+        fold.put(event())
+    return [(KEY, msgspec.json.encode(one)) for one in fold.changes]
+
+
 def kept(store: LogStore, log_id: int, key: bytes = KEY) -> list[int]:
     run = Run(log_id, ALL)
     store.fill(key, run)
@@ -115,6 +125,45 @@ def test_a_first_award_begins_the_log_anew(store: LogStore) -> None:
     store.write([(KEY, msgspec.json.encode(paid("default", 1, 2)))], MARK)
     assert kept(store, 2) == [2, 1]
     assert kept(store, 9) == []
+
+
+@pytest.mark.parametrize("other", ["campaign", "zeal"])
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_first_cause_that_pays_two_profiles_keeps_both(store: LogStore, other: str, cut: int) -> None:
+    store.write(records(1, 9), MARK)
+    told = three_events(other, 1)
+    for part in (told[:cut], told[cut:], told):  # cut: amid the first cause; at last all again, as after a crash
+        store.write(part, MARK)
+    assert kept(store, 6) == [6, 5, 4, 3, 2, 1]
+    assert kept(store, 9) == []
+
+
+async def test_a_page_that_ends_within_a_cause_is_complete(tmp_path: Path) -> None:
+    told, recent = three_events("engaged", 1, 3), RecentAwards(SCORES)
+    log = ScoreLog(recent, tmp_path, 400)
+    held = log.held[0] = Held(await log.open(0), 0, 0, len(told), proven=True)
+    recent.learn(0, 9, len(told))
+    await log.write(held, told, Mark(len(told) - 1, b"digest"))
+    for profile_id, shown in (("default", [9, 7, 6, 4, 3, 1]), ("engaged", [8, 5, 2])):
+        for limit in range(1, len(shown) + 2):
+            asked = Asked(profile_id, limit)
+            known = await log.rows(0, 9, KEY, 9, asked)
+            assert [row.award.log_id for row in known.rows if asked.wants(row)][:limit] == shown[:limit]
+            assert known.complete, asked
+    await log.let_go(0)
+
+
+async def test_a_page_above_a_hole_is_not_complete(tmp_path: Path) -> None:
+    recent = RecentAwards(SCORES)
+    log = ScoreLog(recent, tmp_path, 400)
+    held = log.held[0] = Held(await log.open(0), 0, 0, 9, proven=True)
+    recent.learn(0, 8, 9)
+    await log.write(held, records(1, 6), Mark(5, b"digest"))  # 7 is not read yet
+    recent.observe(0, 9, {SCORES: [(KEY, value, []) for _, value in records(8, 9)]}, {SCORES: 9})
+    for limit in (1, 2, 3, 20):
+        known = await log.rows(0, 9, KEY, 9, Asked("default", limit))
+        assert ([row.award.log_id for row in known.rows], known.complete) == ([9, 8], False)
+    await log.let_go(0)
 
 
 def test_what_is_beyond_the_bound_is_trimmed(store: LogStore) -> None:
