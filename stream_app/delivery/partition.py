@@ -84,10 +84,17 @@ class Partition:
         self._store = self._batches = None
         self._reader, self._writer = SourceReader(self._job, self.number), TransactionalWriter(self._job, self.number)
         if store is not None:
-            store.close()  # before anything awaits: a cancel must not leave its lock behind
+            self._release(store)  # before anything awaits: a cancel must not leave its lock behind
         await asyncio.gather(reader.stop(), writer.close())
         if self.phase == "closing":
             self._enter("idle")
+
+    def _release(self, store: Store) -> None:
+        # INVARIANT: a_store_that_does_not_close_keeps_nothing_else_open
+        try:
+            store.close()
+        except Exception as error:  # RocksDB writes as it closes: a full disk is a plain Exception, the lock is given up
+            self._warn(f"its local store was closed without its last writes, the changelog has them: {error!r}")
 
     # ------------------------------------------------------------------ its task
     async def _run(self) -> None:

@@ -2,7 +2,8 @@
 
 Laws: a partition opens only when every source of its number is assigned here, else it stays idle and says so; one that
 is kept over a rebalance keeps producer, reader and state; one that is lost is closed before the group goes on without
-it.  Never opens anything inside a rebalance callback.
+it; an assignment that cannot be carried out ends the worker, so that others get it.  Never opens anything inside a
+rebalance callback.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from faust.types import TP
 
 from stream_app.delivery.job import Job
 from stream_app.delivery.partition import Partition
+from stream_app.delivery.recovery import cancel_was_asked_for
 from stream_app.delivery.status import CommittedView, DeliveryCounters, PartitionStatus
 from stream_app.delivery.stores import Store
 
@@ -68,6 +70,16 @@ class Partitions:
         self._resuming = asyncio.get_running_loop().create_task(self._resume(assignment))
 
     async def _resume(self, assignment: set[TP]) -> None:
+        # INVARIANT: an_assignment_that_cannot_be_carried_out_ends_the_worker
+        try:
+            await self._bring_to(assignment)
+        except (Exception, asyncio.CancelledError) as error:
+            if cancel_was_asked_for() or self._consumer.should_stop:
+                raise
+            log.error("an assignment cannot be carried out", exc_info=error)
+            leave(f"an assignment cannot be carried out: {error!r}")
+
+    async def _bring_to(self, assignment: set[TP]) -> None:
         async with self._lock:
             await self._consumer.pause_ours()
             here: dict[int, set[str]] = {}

@@ -46,8 +46,18 @@ class FakePartition:
 
 
 class FakeConsumer:
+    """Faust's consumer: raises what the test wants."""
+
+    should_stop = False
+    error: BaseException | None = None
+
     async def pause_ours(self) -> None:
-        pass
+        if self.error is not None:
+            raise self.error
+
+
+class Left(BaseException):
+    """The worker would have ended its process."""
 
 
 @pytest.fixture
@@ -107,6 +117,32 @@ async def test_a_stopped_partition_is_not_started_by_a_rebalance(held: Partition
     for _ in range(10):
         await asyncio.sleep(0)
     assert FakePartition.made[0].said == ["start", "pause"]
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), asyncio.CancelledError()], ids=repr)
+async def test_an_assignment_that_cannot_be_carried_out_ends_the_worker(
+    held: Partitions, error: BaseException, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its task died in silence: the worker kept its membership, and its partitions stood still."""
+
+    def leave(why: str) -> None:
+        raise Left(why)
+
+    monkeypatch.setattr(partitions, "leave", leave)
+    held._consumer.error = error
+    held.resume(BOTH)
+    resuming = held._resuming
+    assert resuming is not None
+    await asyncio.wait([resuming])
+    left = resuming.exception()
+    assert isinstance(left, Left) and "an assignment cannot be carried out" in str(left)
+    assert "an assignment cannot be carried out" in caplog.text
+    held._consumer.should_stop = True  # SIGTERM: nobody is to be told
+    held.resume(BOTH)
+    resuming = held._resuming
+    assert resuming is not None
+    await asyncio.wait([resuming])
+    assert resuming.cancelled() or resuming.exception() is error
 
 
 async def test_nothing_is_settled_until_the_newest_assignment_shows_in_the_statuses(held: Partitions) -> None:
