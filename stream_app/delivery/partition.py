@@ -25,6 +25,7 @@ from stream_app.delivery.transaction import TransactionalWriter
 log = logging.getLogger(__name__)
 
 FENCES_PER_MINUTE: Final = 3
+MARKER_SECONDS: Final = 5.0
 
 
 class Partition:
@@ -117,18 +118,22 @@ class Partition:
                 delay = await self._recover(error, delay)
 
     async def _current(self, batches: Batches) -> bool:
-        """Tell whether nobody else committed while this partition was paused; closes it if somebody did."""
+        """Tell whether the changelog still ends where this partition left it; closes it if not: opening judges why."""
         # INVARIANT: state_kept_over_a_pause_is_current
         if self._verified:
             return True
         self._enter("opening")
-        end = await self._reader.end_of(self._job.changelog)
-        while end < batches.end:  # our own commit marker is still on its way
+        time = asyncio.get_running_loop().time
+        end, by = await self._reader.end_of(self._job.changelog), time() + MARKER_SECONDS
+        # INVARIANT: a_changelog_that_has_shrunk_is_not_waited_for
+        while end < batches.end and time() < by:  # our own commit marker is still on its way
+            self.why = f"waits for its changelog, which ends at {end}, to reach {batches.end}"
             await asyncio.sleep(0.05)
             end = await self._reader.end_of(self._job.changelog)
         self._verified = end == batches.end
         if not self._verified:
-            log.warning("partition %d: its changelog was written while it was paused: opening again", self.number)
+            what = "was written while it was paused" if end > batches.end else f"ends at {end}, not at {batches.end}"
+            self._warn(f"its changelog {what}: opening again")
             await self.close()
         return self._verified
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.journal import PARTITION_RECORD_KEY
 from stream_app.delivery import DeliveryCounters
@@ -167,6 +168,31 @@ async def test_a_kept_partition_goes_on_without_restoring(bench: Bench, busy: bo
     await bench.caught_up(partition)
     assert phases.seen.count("restoring") == 1
     await bench.exact()
+
+
+async def test_a_changelog_made_again_under_a_kept_partition_is_judged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("stream_app.delivery.partition.MARKER_SECONDS", 0.5)
+    partition = await bench.running()
+    await bench.send_many(bench.events, 20)
+    await bench.caught_up(partition)
+    await partition.pause(5)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bench.bootstrap)
+    await admin.start()
+
+    async def made_again() -> bool:
+        (answer,) = (await admin.create_topics([NewTopic(bench.changelog, 1, 1)])).topic_errors
+        return answer[1] == 0
+
+    try:
+        await admin.delete_topics([bench.changelog])
+        await until(made_again)
+    finally:
+        await admin.close()
+    partition.start()
+    assert "but the changelog is empty" in await bench.stopped(partition)
+    assert "its changelog ends at 0, not at" in caplog.text
 
 
 def test_a_batch_and_its_checkpoint_are_one_write(tmp_path: Path) -> None:

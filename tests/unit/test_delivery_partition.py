@@ -1,4 +1,4 @@
-"""One partition without a broker: what it closes when its disk is full."""
+"""One partition without a broker: what it closes when its disk is full, how long it waits for its changelog."""
 
 import asyncio
 import logging
@@ -27,11 +27,12 @@ class FullDisk(MemoryStore):
 
 
 class FakeReader:
-    def __init__(self) -> None:
+    def __init__(self, changelog_end: int) -> None:
         self.stopped = False
+        self.changelog_end = changelog_end
 
     async def end_of(self, topic: str) -> int:
-        return FakeBatches.end
+        return self.changelog_end
 
     async def wait(self) -> None:
         await asyncio.sleep(0.01)
@@ -73,7 +74,7 @@ class HeldPartition(Partition):
         HeldPartition.made.append(self)
 
     async def _open(self) -> None:
-        reader, writer = FakeReader(), FakeWriter()
+        reader, writer = FakeReader(FakeBatches.end), FakeWriter()
         self.clients.append((reader, writer))
         held: Any = self
         held._reader, held._writer, held._store = reader, writer, FullDisk()
@@ -164,7 +165,7 @@ import asyncio, os, resource, signal, sys
 from pathlib import Path
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import Checkpoint
-from tests.unit.test_delivery_partition import FakeReader, FakeWriter, held_partition
+from tests.unit.test_delivery_partition import held_partition
 
 async def main():
     partition = held_partition()
@@ -189,3 +190,35 @@ def test_a_rocksdb_on_a_full_disk_is_closed_and_is_a_valid_base(tmp_path: Path) 
     store = RocksStore(tmp_path / "store")
     assert store.checkpoint() == Checkpoint(7, 1) and store.get(b"n999") is not None
     store.close()
+
+
+async def paused_while_its_changelog_shrinks(to: int) -> HeldPartition:
+    held = held_partition()
+    await until(lambda: held.phase == "running")
+    await held.pause(1)
+    held.clients[0][0].changelog_end = to
+    held.start()
+    return held
+
+
+async def test_a_changelog_that_has_shrunk_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A partition that was kept over a rebalance waited for ever, and said nothing."""
+    monkeypatch.setattr("stream_app.delivery.partition.MARKER_SECONDS", 0.5)
+    held = await paused_while_its_changelog_shrinks(to=2)
+    await until(lambda: held.why == "waits for its changelog, which ends at 2, to reach 5")
+    assert held.phase == "opening" and held.committed() is None
+    await until(lambda: held.phase == "running")
+    assert len(held.clients) == 2 and held.clients[0][1].closed
+    assert "partition 0: its changelog ends at 2, not at 5: opening again" in caplog.text
+    await held.pause(1)
+
+
+async def test_a_commit_marker_that_is_on_its_way_is_waited_for() -> None:
+    held = await paused_while_its_changelog_shrinks(to=4)
+    await until(lambda: held.why != "")
+    held.clients[0][0].changelog_end = 5
+    await until(lambda: held.phase == "running")
+    assert len(held.clients) == 1
+    await held.pause(1)
