@@ -89,6 +89,17 @@ async def committed_record(job: Job, partition: int) -> PartitionRecord | None:
     return None if raw is None else decode_record(raw)
 
 
+async def committed_end(job: Job, partition: int, topic: str) -> int:
+    """Return the last stable offset of a partition of any topic: the end that an open compares positions with."""
+    consumer, place = restore_consumer(job.client, job.name), TopicPartition(topic, partition)
+    try:
+        await started(consumer)
+        consumer.assign([place])
+        return (await consumer.end_offsets([place]))[place]
+    finally:
+        await stop_consumer(consumer)
+
+
 async def _check_counts(job: Job, consumer: Any) -> None:
     counts = await partition_counts(consumer, (*job.sources, job.changelog, job.journal))
     for topic, count in counts.items():

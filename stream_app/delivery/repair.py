@@ -1,8 +1,8 @@
 """Repairs of a stopped partition that a person orders: so far, to skip a range of a source that cannot be read.
 
 Laws: a repair is a transaction of the partition's own transactional id, after a fence, so a live owner cannot commit
-beside it; what was skipped is counted and is in the journal.
-Reads the changelog; writes partition record, journal and the group's offsets.
+beside it; what was skipped is counted and is in the journal; what is not written yet is never skipped.
+Reads the changelog and the source's end; writes partition record, journal and the group's offsets.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ from schemas.journal import BatchJournal, InputRange, PartitionRecord
 from stream_app.delivery.errors import PartitionStopped
 from stream_app.delivery.handler import Effects, Output
 from stream_app.delivery.job import Job
-from stream_app.delivery.opening import committed_record
+from stream_app.delivery.opening import committed_end, committed_record
 from stream_app.delivery.steps import account, changes, encode
 from stream_app.delivery.transaction import TransactionalWriter
 
@@ -21,7 +21,8 @@ async def skip(
 ) -> PartitionRecord:
     """Move a source from ``start``, where it must stand, to ``end``; return the partition record after it.
 
-    PartitionStopped when the partition does not stand there; nothing is written by a ``dry_run``.
+    PartitionStopped when the partition does not stand there, or the source ends before ``end``; nothing is written by
+    a ``dry_run``.
     """
     writer = TransactionalWriter(job, partition)
     try:
@@ -29,6 +30,12 @@ async def skip(
             await writer.fence()
         record = await committed_record(job, partition)
         following = _skipped(record, source, start, end)
+        # INVARIANT: only_what_is_there_is_skipped
+        if end > (there := await committed_end(job, partition, source)):
+            raise PartitionStopped(
+                f"{source}-{partition} ends at {there}: what comes from there to {end} would never be applied",
+                f"skip to {there} at most",
+            )
         if not dry_run:
             journal = BatchJournal(
                 following.seq, "skip", following.store_id, following.rulebook_version, following.clock,

@@ -48,3 +48,21 @@ async def test_a_skipped_range_is_counted_journaled_and_never_applied(bench: Ben
     entries = (await fleet_of.journals(broker.bootstrap, bench.name, 1))[0]
     assert [(e.inputs[0].from_, e.inputs[0].to) for e in entries if e.kind == "skip"] == [(20, 33)]
     assert [e.seq for e in entries] == list(range(1, len(entries) + 1))
+
+
+async def test_only_what_is_there_is_skipped(bench: Bench) -> None:
+    """A skip beyond the end was committed, and the partition could neither start nor go back."""
+    partition = await bench.running()
+    await bench.send_many(bench.events, 20)
+    await bench.caught_up(partition)
+    await bench.end(partition)
+    await bench.send_many(bench.events, 5)
+    before = await bench.record()
+    for dry_run in (True, False):
+        with pytest.raises(PartitionStopped, match="ends at 25: .* to 26 would never be applied; skip to 25 at most"):
+            await skip(bench.job(), 0, bench.events, 20, 26, dry_run=dry_run)
+    assert await bench.record() == before
+    assert (await skip(bench.job(), 0, bench.events, 20, 25)).skipped == 5
+    await bench.send_many(bench.events, 5)
+    bench.sent -= 5
+    await bench.caught_up(await bench.running())
