@@ -94,7 +94,7 @@ class Partition:
         # INVARIANT: a_store_that_does_not_close_keeps_nothing_else_open
         try:
             store.close()
-        except Exception as error:  # RocksDB writes as it closes: a full disk is a plain Exception, the lock is given up
+        except Exception as error:  # RocksDB writes as it closes: a full disk is a plain Exception
             self._warn(f"its local store was closed without its last writes, the changelog has them: {error!r}")
 
     # ------------------------------------------------------------------ its task

@@ -59,7 +59,7 @@ async def test_only_what_is_there_is_skipped(bench: Bench) -> None:
     await bench.send_many(bench.events, 5)
     before = await bench.record()
     for dry_run in (True, False):
-        with pytest.raises(PartitionStopped, match="ends at 25: .* to 26 would never be applied; skip to 25 at most"):
+        with pytest.raises(PartitionStopped, match=r"ends at 25: .* to 26 would never be applied; skip to 25 at most"):
             await skip(bench.job(), 0, bench.events, 20, 26, dry_run=dry_run)
     assert await bench.record() == before
     assert (await skip(bench.job(), 0, bench.events, 20, 25)).skipped == 5

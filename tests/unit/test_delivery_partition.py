@@ -5,7 +5,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 from faust.types import TP
@@ -65,7 +65,7 @@ class FakeBatches:
 class HeldPartition(Partition):
     """Opens on a full disk, without a broker; ``errors`` are raised by the opens, one by one."""
 
-    made: "list[HeldPartition]" = []
+    made: ClassVar[list[Partition]] = []
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -157,7 +157,11 @@ async def test_a_lost_partition_whose_store_does_not_close_holds_up_no_other(mon
     await until(lambda: running() == [1, 2] and held.settled)
     await held.pause()
     await held.close()  # SIGTERM
-    assert [(p.number, p.all_closed) for p in HeldPartition.made] == [(0, True), (1, True), (2, True)]
+    assert [(p.number, isinstance(p, HeldPartition) and p.all_closed) for p in HeldPartition.made] == [
+        (0, True),
+        (1, True),
+        (2, True),
+    ]
 
 
 ON_A_FULL_DISK = """
