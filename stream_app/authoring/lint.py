@@ -1,19 +1,21 @@
 """Judge what an author writes: every problem with its place, a closed code and a sentence.
 
 Laws: a body with an error is never stored; a warning stops nobody; the same body gives the same problems, in the
-order errors by place, then warnings.  JSON integers are taken as site ids and become their decimal text.
+order errors by place, then warnings, the first EXPLAINED of each.  JSON integers are taken as site ids and become
+their decimal text.
 Source: contract sections 1 and 2, semantics S11-S14, S16, S17, S19, S21, D3.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 
 from schemas.authored import Authored, ProfileBody, RuleBody
-from stream_app.authoring.problems import Problem, pointer
+from stream_app.authoring.problems import EXPLAINED, Problem, pointer
 from stream_app.authoring.profile_warnings import profile_warnings
 from stream_app.authoring.rule_warnings import rule_warnings
 
@@ -46,23 +48,27 @@ class Linted(Generic[Body]):
 
 def lint_rule(value: object) -> Linted[RuleBody]:
     """Judge a rule's body, as decoded from JSON or YAML."""
-    linted = _validate(RuleBody, value)
-    return linted if linted.body is None else Linted(linted.body, tuple(rule_warnings(linted.body)))
+    return _warned(_validate(RuleBody, value), rule_warnings)
 
 
 def lint_profile(value: object) -> Linted[ProfileBody]:
     """Judge a profile's body, as decoded from JSON or YAML."""
-    linted = _validate(ProfileBody, value)
-    return linted if linted.body is None else Linted(linted.body, tuple(profile_warnings(linted.body)))
+    return _warned(_validate(ProfileBody, value), profile_warnings)
+
+
+def _warned(linted: Linted[Body], warnings: Callable[[Body], Iterable[Problem]]) -> Linted[Body]:
+    if linted.body is None:
+        return linted
+    return Linted(linted.body, tuple(islice(warnings(linted.body), EXPLAINED)))
 
 
 def _validate(model: type[Body], value: object) -> Linted[Body]:
-    if problems := tuple(_not_json(value, (), 0)):
+    if problems := tuple(islice(_not_json(value, (), 0), EXPLAINED)):
         return Linted(None, problems)
     try:
         return Linted(model.model_validate(_site_as_text(value), by_alias=True, by_name=False), ())
     except ValidationError as error:
-        return Linted(None, tuple(_problems(error)))
+        return Linted(None, tuple(islice(_problems(error), EXPLAINED)))
 
 
 def _site_as_text(value: object) -> object:

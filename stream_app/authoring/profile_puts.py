@@ -26,8 +26,8 @@ from stream_app.authoring.changes import (
 from stream_app.authoring.config_log import AuthoredKey, ConfigLog, Stored, decode_key
 from stream_app.authoring.drafts import ADDED, body_of, formulas_of, published_formulas, record_of
 from stream_app.authoring.lint import Linted, lint_profile
-from stream_app.authoring.problems import Problem, pointer
-from stream_app.authoring.rule_puts import RulePuts, id_problems, lint_put_rule
+from stream_app.authoring.problems import EXPLAINED, Problem, pointer
+from stream_app.authoring.rule_puts import MAX_RULES_PER_ORG, RulePuts, id_problems, lint_put_rule
 from stream_app.scoring.profiles import refers_to
 
 MAX_PROFILES_PER_ORG: Final = 100
@@ -124,8 +124,16 @@ class ProfilePuts:
         if not isinstance(given, list):
             self.problems.append(Problem(f"{place}/{RULES}", "not_a_list", "the rules of a profile are a list"))
             return
-        for index, rule in enumerate(cast(list[object], given)):
+        rules = cast(list[object], given)
+        if len(rules) > MAX_RULES_PER_ORG:  # judging each takes time, and none of them will be taken
+            message = f"an org has at most {MAX_RULES_PER_ORG} rules, these are {len(rules)}"
+            self.problems.append(Problem(f"{place}/{RULES}", "too_many_rules", message))
+            return
+        enough = self.rules.errors + EXPLAINED
+        for index, rule in enumerate(rules):
             self.rules.take_of(place + pointer(RULES, index), rule, profile_id)
+            if self.rules.errors >= enough:  # nothing will be written, and no more of it is told
+                return
         self.rules.delete_others(profile_id)
 
     def _plan(self, place: str, key: AuthoredKey, body: ProfileBody) -> None:

@@ -30,11 +30,15 @@ MAX_RULES_PER_ORG: Final = 500
 
 
 class RulePuts:
-    """Rules of one put under way; ``new_ids`` tells whether an author may give ids of his own to new rules."""
+    """Rules of one put under way, and how many ``errors`` theirs have.
+
+    ``new_ids`` tells whether an author may give ids of his own to new rules.
+    """
 
     def __init__(self, log: ConfigLog, org_id: str, at: str, *, new_ids: bool = True) -> None:
         self.changes: dict[AuthoredKey, Change] = {}
         self.problems: list[Problem] = []
+        self.errors = 0
         self.put: dict[AuthoredKey, tuple[str, RuleBody]] = {}
         self.live = log.objects("rule", org_id)
         self._log, self._org_id, self._at, self._new_ids = log, org_id, at, new_ids
@@ -106,7 +110,9 @@ class RulePuts:
         elif linted.body is not None:
             key = self._key(given, found)
         self.problems += placed(place, found)
-        if key is None or linted.body is None or any(problem.severity == "error" for problem in found):
+        errors = sum(problem.severity == "error" for problem in found)
+        self.errors += errors
+        if key is None or linted.body is None or errors:
             return
         self.put[key] = (place, linted.body)
         change = self._change(key, linted.body)

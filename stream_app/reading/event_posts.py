@@ -112,9 +112,10 @@ class EventPosts:
         for name in EVENT_FIELDS:
             if name in rejected.message:
                 return name
-        for name in fields:
-            less = {other: value for other, value in fields.items() if other != name}
-            if name in EVENT_FIELDS and not isinstance(self._outgoing.event(less, now), Rejected):
+        known = {name: fields[name] for name in EVENT_FIELDS if name in fields}
+        for name in known:
+            less = {other: value for other, value in known.items() if other != name}
+            if not isinstance(self._outgoing.event(less, now), Rejected):
                 return name
         return None
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from stream_app.authoring.lint import pointer
+from stream_app.authoring.problems import EXPLAINED, pointer
 from stream_app.web.content_encoding import body_of
 from stream_app.web.problems import FieldError, Problem
 
@@ -53,11 +53,13 @@ def fitted(value: Any, model: type[Model], at: str = "") -> Model:
 
 
 def field_errors(error: ValidationError, value: Any, at: str = "") -> list[FieldError]:
-    """Return what pydantic found in a value, each place once, as JSON pointers."""
+    """Return what pydantic found in a value, the first EXPLAINED places, each once, as JSON pointers."""
     told: dict[str, FieldError] = {}
     for one in error.errors(include_url=False, include_input=False, include_context=False):
         place = at + pointer(*_walked(one["loc"], value, missing=one["type"] == "missing"))
         earlier = told.get(place)
+        if earlier is None and len(told) == EXPLAINED:
+            break
         message = one["msg"] if earlier is None else f"{earlier.message}, or: {one['msg']}"
         told[place] = FieldError(place, _code(one["type"]), message)
     return list(told.values())

@@ -15,6 +15,7 @@ from schemas.hop import RULEBOOK_VERSION
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.editor import ConfigUnavailable
 from stream_app.authoring.edits import Done, Edit, Failed, Reason
+from stream_app.authoring.problems import EXPLAINED
 from stream_app.authoring.problems import Problem as Found
 from stream_app.web.answers import data
 from stream_app.web.etags import etag
@@ -100,9 +101,8 @@ async def apply(request: web.Request, edit: Edit) -> Done:
     status, code, detail = WHY[outcome.reason]
     if outcome.problems:
         detail = f"{outcome.problems[0].pointer or 'The body'}: {outcome.problems[0].message}"
-    raise Problem(
-        status, code, detail, errors=[FieldError(one.pointer, one.code, one.message) for one in outcome.problems]
-    )
+    errors = [FieldError(one.pointer, one.code, one.message) for one in outcome.problems[:EXPLAINED]]
+    raise Problem(status, code, detail, errors=errors)
 
 
 async def answer(
@@ -116,7 +116,7 @@ async def answer(
         status, headers = 202, {"Location": request.path, **headers}
     if done.stored is None and body is None:
         return web.Response(status=status, headers={"Cache-Control": "no-store", **headers})
-    meta = {"warnings": [_told(warning) for warning in done.warnings]} if done.warnings else None
+    meta = {"warnings": [_told(warning) for warning in done.warnings[:EXPLAINED]]} if done.warnings else None
     return data(body, status=status, meta=meta, headers={"ETag": etag(done.seen), **headers})
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from aiohttp import web
 
 from schemas.rest import AcceptedEvents, EventsBody
+from stream_app.authoring.problems import EXPLAINED
 from stream_app.reading.event_posts import Accepted, Bad, EventPosts, Foreign, Post
 from stream_app.reading.orders import Reused
 from stream_app.reading.own_writes import NotSent
@@ -21,7 +22,6 @@ from stream_app.web.route import Route
 
 EVENTS: Final = web.AppKey("events", EventPosts)
 MAX_EVENTS: Final = 1000
-EXPLAINED: Final = 100
 
 
 async def post_events(request: web.Request) -> web.Response:

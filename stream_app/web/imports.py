@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.authored import DEFAULT_PROFILE, ProfileId
 from schemas.rest import ImportedScores
 from stream_app.authoring.drafts import why_unpaid
+from stream_app.authoring.problems import EXPLAINED
 from stream_app.processing.score_rows import BadFile
 from stream_app.reading.imports import Imported, Imports, ScoreImport
 from stream_app.reading.orders import Reused
@@ -91,7 +92,7 @@ def _told(bad: BadFile) -> list[FieldError]:
     """Return a file's fault as errors; a pointer is the line, for a header with the column."""
     if not bad.columns:
         return [FieldError(f"/{bad.line}", bad.code, bad.message)]
-    names = (name.replace("~", "~0").replace("/", "~1") for name in bad.columns)
+    names = (name.replace("~", "~0").replace("/", "~1") for name in bad.columns[:EXPLAINED])
     return [FieldError(f"/{bad.line}/{name}", bad.code, bad.message) for name in names]
 
 

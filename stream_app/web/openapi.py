@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from schemas.ids import ORG_PATTERN
+from stream_app.authoring.problems import EXPLAINED
 from stream_app.web.route import PREFIXES, Route
 
 JSON: Final = "application/json"
@@ -36,7 +37,7 @@ PROBLEM_SCHEMA: Final = {
     "properties": {
         "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
         "detail": {"type": "string"}, "instance": {"type": "string"}, "code": {"type": "string"},
-        "errors": {"type": "array", "items": FIELD_ERROR}, "requestId": {"type": "string"},
+        "errors": {"type": "array", "items": FIELD_ERROR, "maxItems": EXPLAINED}, "requestId": {"type": "string"},
     },
     "required": ["type", "title", "status", "detail", "instance", "code", "errors", "requestId"],
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """Every error as RFC 9457 ``application/problem+json``.
 
-Laws: a response of 400 and above is a problem with a ``code`` from a closed style (snake case) and a ``requestId``;
-an unexpected exception is logged with that id and says nothing of itself to the client.
+Laws: a response of 400 and above is a problem with a ``code`` from a closed style (snake case) and a ``requestId``; of
+its errors the first EXPLAINED are told, so that no answer is many times as long as what was sent; an unexpected
+exception is logged with that id and says nothing of itself to the client.
 """
 
 import logging
@@ -14,6 +15,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
+
+from stream_app.authoring.problems import EXPLAINED
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +111,7 @@ def _response(request: web.Request, problem: Problem) -> web.Response:
         "detail": problem.detail,
         "instance": request.path,
         "code": problem.code,
-        "errors": list(problem.errors),
+        "errors": list(problem.errors[:EXPLAINED]),
         "requestId": request[REQUEST_ID],
         **problem.more,
     }

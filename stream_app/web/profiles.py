@@ -20,9 +20,12 @@ from stream_app.web.authentication import PRINCIPAL, org_of
 from stream_app.web.bodies import read_json
 from stream_app.web.editing import answer, apply, config_of, mark_of
 from stream_app.web.etags import etag, known_already, not_modified, wanted_versions
+from stream_app.web.listed_profiles import ListedProfiles
 from stream_app.web.problems import Problem
-from stream_app.web.profile_bodies import listed_body, profile_body
+from stream_app.web.profile_bodies import profile_body
 from stream_app.web.route import Route
+
+LISTED: Final = web.AppKey("listed_profiles", ListedProfiles)
 
 
 async def post_profile(request: web.Request) -> web.Response:
@@ -37,9 +40,7 @@ async def post_profile(request: web.Request) -> web.Response:
 
 async def get_profiles(request: web.Request) -> web.Response:
     """Answer the profiles of an org, the default one first, the others as first written; without their rules."""
-    log, org_id = config_of(request), org_of(request)
-    ids = dict.fromkeys([DEFAULT_PROFILE, *log.objects("profile", org_id)])
-    found = [listed_body(shown_of(log, AuthoredKey("profile", org_id, profile_id))) for profile_id in ids]
+    found = await request.app[LISTED].of(config_of(request), org_of(request))
     return data(found, meta={"nextCursor": None, "total": len(found)})
 
 

@@ -31,6 +31,7 @@ from stream_app.web import (
 )  # fmt: skip
 from stream_app.web import keys as api_keys
 from stream_app.web.authentication import IN_FORCE, MAX_BODY_BYTES, Guard, Keys
+from stream_app.web.listed_profiles import ListedProfiles
 from stream_app.web.page_files import PageFiles
 from stream_app.web.problems import answer_problems
 from stream_app.web.route import ROUTE_TABLE, Route, RouteTable
@@ -70,6 +71,7 @@ def create_web(
     app[IN_FORCE] = keys
     app[ROUTE_TABLE] = RouteTable((*PageFiles().routes(), *ROUTES))
     app[ROUTE_TABLE].register(app)
+    app[profiles.LISTED] = ListedProfiles()
     app[documents.DOCUMENTS] = documents.Documents(ROUTES)
     app.on_response_prepare.append(_harden)
     app.on_shutdown.append(_end_streams)

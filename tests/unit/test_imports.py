@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientResponse, FormData
 
 from stream_app.authoring.api_keys import KeyRing
+from stream_app.authoring.problems import EXPLAINED
 from stream_app.delivery.sender import SourceRecord, Unsent
 from stream_app.processing.codec import Codec
 from stream_app.processing.outgoing import Outgoing
@@ -119,6 +120,7 @@ async def test_d8_crossings_are_announced_only_when_asked_for() -> None:
         (b"", "no_header", ["/1"]), (b"contactId,score\n1,1\n\xff", "not_utf8", ["/3"]),
         (b'contactId,score\n1,1\n"2', "invalid_csv", ["/3"]),
         (b"contactId,score,a/b,c~d\n1,1,2,3\n", "unknown_column", ["/1/a~1b", "/1/c~0d"]),
+        (b"a," * 300 + b"score\n", "unknown_column", ["/1/a"] * EXPLAINED),
         (b"score\n1\n", "missing_column", ["/1/contactId"]),
         (b"contactId,contactId,score\n1,1,1\n", "repeated_column", ["/1/contactId"]),
     ],
