@@ -3,7 +3,8 @@
 Laws: nothing is said of any key before the topic has been read to the end that it had at the first connection; a key
 that was revoked is forgotten as soon as its tombstone is read; a worker that has not heard from Kafka for STALE_SECONDS
 says that it does not know, for a revocation may have passed it by.  Each connection reads the whole topic into a ring
-of its own, so that neither a log made again nor a tombstone compacted away while it was cut off leaves a key in force.
+of its own, so that neither a log made again nor a tombstone compacted away while it was cut off leaves a key in force;
+so a bug met on the way, aiokafka's included, is logged and tried again too, and no end of following.
 A write is acknowledged by all replicas before it counts.
 Reads and writes: the topic ``api-keys``.
 """
@@ -23,7 +24,7 @@ from aiokafka.errors import OffsetOutOfRangeError  # pyright: ignore[reportMissi
 from stream_app.authoring.api_keys import ApiKey, KeyRing
 from stream_app.authoring.config_topic import Received, config_consumer
 from stream_app.delivery.aiokafka_clients import cut_off, stop_consumer
-from stream_app.delivery.recovery import RETRIED
+from stream_app.delivery.recovery import RETRIED, cancel_was_asked_for
 from stream_app.delivery.tasks import ended
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
@@ -147,7 +148,14 @@ class ApiKeyFollower:
             try:
                 await self._follow(reading)
             except RETRIED as error:
-                self._tell(f"api keys cannot be read: {error!r}")
+                self._tell(error)
+            except asyncio.CancelledError as error:
+                if self._task is None or cancel_was_asked_for():
+                    raise
+                self._tell(error)
+            # INVARIANT: no_error_but_a_stop_ends_the_following_of_api_keys
+            except Exception as error:
+                self._tell(error, bug=True)
             finally:
                 await reading.close()
             await asyncio.sleep(AGAIN_SECONDS)
@@ -179,7 +187,8 @@ class ApiKeyFollower:
             self._ring, self._position, self._heard = ring, position, heard
             self._changed.notify_all()
 
-    def _tell(self, trouble: str) -> None:
+    def _tell(self, error: BaseException, *, bug: bool = False) -> None:
+        trouble = f"api keys cannot be read: {error!r}"
         if trouble != self.trouble:
-            logger.error("%s", trouble)
+            logger.error("%s", trouble, exc_info=error if bug else None)
         self.trouble = trouble

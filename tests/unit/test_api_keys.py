@@ -1,11 +1,14 @@
 """API keys as values: their text, their records, the ring."""
 
+import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from stream_app.authoring import api_key_topic
 from stream_app.authoring.api_key_topic import STALE_SECONDS, ApiKeyFollower
 from stream_app.authoring.api_keys import ApiKey, KeyRing, decode_key, digest_of, make_key, new_key
 from stream_app.authoring.key_administration import MadeKey
@@ -160,3 +163,41 @@ async def test_keys_are_unknown_before_the_topic_is_read_and_after_a_minute_with
     assert follower.ring() is read.ring
     clock[0] += 1
     assert follower.ring() is None
+
+
+class Failing(ReadToTheEnd):
+    """A Reading that fails at its next poll, while there is something to fail with."""
+
+    def __init__(self, failures: list[BaseException]) -> None:
+        super().__init__([0])
+        self.failures = failures
+
+    async def take(self) -> bool:
+        await asyncio.sleep(0)
+        if self.failures:
+            raise self.failures.pop(0)
+        await asyncio.sleep(60)
+        return False
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError("away"), asyncio.CancelledError(), RuntimeError("a bug"), KeyError("in the fold")], ids=repr
+)
+async def test_no_error_but_a_stop_ends_the_following_of_api_keys(
+    failure: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A CancelledError of aiokafka's own ended it, and after a minute every API key was a 503 until a restart."""
+    failures, opened = [failure], list[Failing]()
+    monkeypatch.setattr(api_key_topic, "Reading", lambda _: opened.append(Failing(failures)) or opened[-1])
+    monkeypatch.setattr(api_key_topic, "AGAIN_SECONDS", 0.01)
+    follower = ApiKeyFollower(load_settings({}, {}, tmp_path))
+    await follower.start()
+    async with asyncio.timeout(10):
+        while len(opened) < 2 or follower.ring() is not opened[1].ring:
+            await asyncio.sleep(0.01)
+    assert follower.trouble is None
+    assert [repr(failure) in record.message for record in caplog.records] == [True]
+    assert bool(caplog.records[0].exc_info) == isinstance(failure, RuntimeError | KeyError)
+    await follower.stop()
