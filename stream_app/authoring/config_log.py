@@ -1,8 +1,9 @@
 """The `config` topic as a value: its keys, what it says now, and which ids were ever given.
 
-Laws: a key is ``kind:orgId:id``; a null value deletes; an id is never given twice, so the next is one more than the
-highest ever seen, deleted ones included; a request with an Idempotency-Key is remembered for 24 hours of broker time;
-of a profile the newest MAX_PUBLISHES publishes are remembered, by the records that hold them.
+Laws: a key is ``kind:orgId:id``, and a rule has the id and the org of its key whatever its body says; a null value
+deletes; an id is never given twice, so the next is one more than the highest ever seen, deleted ones included; a
+request with an Idempotency-Key is remembered for 24 hours of broker time; of a profile the newest MAX_PUBLISHES
+publishes are remembered, by the records that hold them.
 Pure: reads records, writes nothing.  Source: contract sections 1 to 3, decision 0006.
 """
 
@@ -25,6 +26,7 @@ Body = Mapping[str, Any]
 REMEMBERED_MS: Final = 24 * 60 * 60 * 1000
 MAX_PUBLISHES: Final = 100
 
+_HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one
 _ID: Final[Mapping[Kind, re.Pattern[str]]] = {
     "rule": re.compile(r"[1-9][0-9]{0,9}"),
     "profile": re.compile(r"[a-z0-9_-]{1,64}"),
@@ -137,6 +139,8 @@ class ConfigLog:
             self.publishes.pop(key, None)
             self._touch(key, before)
         elif (body := _body(record.value)) is not None:
+            if key.kind == "rule":  # a record written by hand may lack them, or say others
+                body = {**body, "id": int(key.id), "orgId": key.org_id}
             stored = Stored(body, self.version, 1 if before is None else before.revision + 1)
             self.live.setdefault((key.kind, key.org_id), {})[key.id] = stored
             self.deleted.discard(key)
@@ -212,9 +216,15 @@ def profile_of(rule: Body) -> str:
 
 
 def _body(value: bytes) -> Body | None:
-    """Return a JSON object; None for what leadstream never writes."""
+    """Return a JSON object; None for what leadstream never writes and could not answer."""
     try:
-        body = json.loads(value)
+        body = json.loads(value, parse_constant=_refuse)
+        if _HALF_PAIR.search(value):
+            json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return cast(Body, body) if isinstance(body, dict) else None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")

@@ -44,7 +44,7 @@ class Consumed(Received, Protocol):
     """A record as aiokafka's consumer gives it; ``timestamp`` in ms."""
 
     timestamp: int
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Consumer(Protocol):
@@ -118,8 +118,9 @@ def config_partition(settings: Settings) -> TopicPartition:
 
 
 def config_record(record: Consumed) -> ConfigRecord:
-    """Return a consumed record as ``ConfigRecord``."""
-    return ConfigRecord(record.key or b"", record.value, record.offset, record.timestamp, tuple(record.headers))
+    """Return a consumed record as ``ConfigRecord``, without headers that have no value: leadstream writes none."""
+    headers = tuple((name, value) for name, value in record.headers if value is not None)
+    return ConfigRecord(record.key or b"", record.value, record.offset, record.timestamp, headers)
 
 
 async def read_config(settings: Settings) -> list[ConfigRecord]:

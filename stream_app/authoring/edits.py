@@ -110,4 +110,5 @@ class Planned:
 
 def visible(body: Body, sites: Sites | None) -> bool:
     """Tell whether a key of some sites sees a rule."""
-    return sites is None or body.get("siteId") in sites
+    site = body.get("siteId")
+    return sites is None or (isinstance(site, str) and site in sites)

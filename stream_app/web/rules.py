@@ -83,10 +83,19 @@ async def delete_rule(request: web.Request) -> web.Response:
 
 
 def rule_body(body: Body) -> dict[str, Any]:
-    """Return a rule as REST writes it; one of an earlier version gets the defaults of fields that it lacks."""
+    """Return a rule as REST writes it.
+
+    One of an earlier version gets the defaults of fields that it lacks; what nobody but a hand in ``config`` can have
+    left out is null.
+    """
     site = body.get("siteId")
-    told = {**DEFAULTS, **body, "orgId": rest_id(body["orgId"]), "siteId": None if site is None else rest_id(site)}
-    return {**{name: told[name] for name in FIRST}, **told}
+    told = {
+        **DEFAULTS,
+        **body,
+        "orgId": rest_id(body["orgId"]),
+        "siteId": rest_id(site) if isinstance(site, str) else site,
+    }
+    return {**{name: told.get(name) for name in FIRST}, **told}
 
 
 def _meets(body: Body, asked: Mapping[str, str]) -> bool:

@@ -1,10 +1,13 @@
 """All records of `config` in little room."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 
 from stream_app.authoring.config_records import PACK, ConfigRecords
+from stream_app.authoring.config_topic import config_record
 from stream_app.scoring.rulebook import ConfigRecord
 
 
@@ -33,3 +36,23 @@ def test_all_but_the_newest_are_packed() -> None:
     whole = sum(len(one.key) + len(one.value or b"") for one in records)
     assert len(records._newest) == PACK  # pyright: ignore[reportPrivateUsage]
     assert sum(map(len, records._packed)) < whole / 3  # pyright: ignore[reportPrivateUsage]
+
+
+@dataclass
+class Consumed:
+    """A record as aiokafka's consumer gives it."""
+
+    offset: int
+    timestamp: int = 5
+    key: bytes | None = b"rule:1:1"
+    value: bytes | None = b"{}"
+    headers: Sequence[tuple[str, bytes | None]] = (("traceparent", None), ("by", b"me"), ("", b""))
+
+
+def test_a_record_with_a_header_without_value_is_read_back() -> None:
+    """Kafka allows them and tracing agents write them: one such record stopped every partition that looked back."""
+    records = ConfigRecords()
+    records.add(config_record(Consumed(offset)) for offset in range(3 * PACK))
+    kept = ConfigRecord(b"rule:1:1", b"{}", 3, 5, (("by", b"me"), ("", b"")))
+    assert records.find(3) == kept == list(records.before(4))[-1]
+    assert len(list(records)) == 3 * PACK

@@ -61,6 +61,43 @@ async def test_a_rule_is_made_in_pushmails_shape(served: Served) -> None:
     assert (again.status, await again.json(), again.headers["ETag"]) == (200, told, '"1"')
 
 
+WRITTEN_BY_HAND = [
+    b"{}",
+    b'{"id":8,"orgId":"2","name":"Other"}',
+    b'{"id":"1","siteId":[1],"profileId":5,"points":1e999,"createdAt":5}',
+    b'{"siteId":1,"name":null,"points":1180591620717411303424,"eventFilter":[]}',
+]
+
+
+@pytest.mark.parametrize("value", WRITTEN_BY_HAND)
+async def test_a_rule_written_by_hand_hides_no_other_and_can_be_mended(value: bytes, served: Served) -> None:
+    """One without orgId made the list of all rules of its org a 500."""
+    await served.data("POST", RULES, RULE)
+    served.config.append(b"rule:1:2", value)
+    for key in (ADMIN, SITE):
+        listed = await served.data("GET", RULES, key=key)
+        assert [(rule["id"], rule["orgId"]) for rule in listed] == ([(1, 1), (2, 1)] if key == ADMIN else [])
+    odd = await served.data("GET", f"{RULES}/2")
+    assert {"id", "orgId", "siteId", "name", "points", "active", "createdAt", "updatedAt"} <= odd.keys()
+    assert (await served.ask("GET", f"{RULES}?cursor=1")).status == 200
+    await served.data("PUT", DEFAULT, {"name": "Default", "rules": [{**RULE, "id": 1}]})
+    served.config.append(b"rule:1:2", value)
+    assert (await served.problem("PUT", f"{RULES}/2", {"points": None}))[:2] == (400, "invalid_body")
+    whole = {**RULE, "siteId": None, "profileId": "default", "eventFilter": None}
+    mended = await served.data("PUT", f"{RULES}/2", whole)
+    RuleAnswer.model_validate(mended)
+    served.config.append(b"rule:1:2", value)
+    assert (await served.ask("DELETE", f"{RULES}/2")).status == 204
+    assert [rule["id"] for rule in await served.data("GET", RULES)] == [1]
+
+
+@pytest.mark.parametrize("value", [b'{"name":"\\ud800"}', b'{"name":"Half","points":NaN}'])
+async def test_what_no_answer_could_say_counts_for_the_version_only(value: bytes, served: Served) -> None:
+    made = await served.data("POST", RULES, RULE)
+    served.config.append(b"rule:1:1", value)
+    assert await served.data("GET", RULES) == [made]
+
+
 async def test_a_rule_is_changed_in_part_cleared_by_null_and_deleted(served: Served) -> None:
     made = await served.data("POST", RULES, {**RULE, "siteId": "shop", "maxPerContact": 3})
     answer = await served.ask("PUT", f"{RULES}/1", {"points": -2, "maxPerContact": None}, If_Match='"1"')
