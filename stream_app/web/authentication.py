@@ -5,7 +5,7 @@ SHA-256 and compared in constant time, as API keys are; the org comes from the k
 the API keys are known a request with one is a 503, never a guess.  Each API key has its rate, and so have the failed
 attempts of one address, which never lock out a valid key behind it; the root key has none.  A worker bound to loopback
 answers only requests addressed to loopback (DNS rebinding).  An address that is not percent-encoded UTF-8 reaches no
-handler.
+handler, nor does a Content-Type that cannot be read.
 """
 
 import hmac
@@ -133,6 +133,14 @@ def _check_address(raw: str) -> None:
         raise Problem(400, "invalid_address", "The address is not percent-encoded UTF-8.")
 
 
+def _check_content_type(request: web.Request) -> None:
+    """Refuse a Content-Type that cannot be read, before a handler asks for it."""
+    try:
+        _ = request.content_type
+    except ValueError:  # aiohttp leaves it to the standard library: int() of a number of 4,301 digits, a charset idna
+        raise Problem(400, "invalid_content_type", "The Content-Type is none.") from None
+
+
 class Guard:
     """The middleware that checks limits, the Host header and the key, in this order, before any handler runs."""
 
@@ -153,6 +161,7 @@ class Guard:
         if route is not None and route.scope != "open":
             request[PRINCIPAL] = self._holder(request, route.scope)
             _check_address(request.raw_path)
+            _check_content_type(request)
         return await handler(request)
 
     def _holder(self, request: web.Request, needs: Needs) -> Principal:

@@ -10,10 +10,13 @@ HEAD_END = b"\r\n\r\n"
 
 
 def boundary_of(content_type: str) -> str | None:
-    """Return the boundary that a Content-Type names."""
+    """Return the boundary that a Content-Type names, None when that cannot be told."""
     header = Message()
     header["Content-Type"] = content_type
-    return header.get_boundary() or None
+    try:
+        return header.get_boundary() or None
+    except ValueError:  # of a character set (RFC 2231) that Python refuses to look up
+        return None
 
 
 def only_part(body: bytes, boundary: str) -> bytes | None:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 
 from stream_app.authoring.problems import EXPLAINED
@@ -89,6 +89,18 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     if not response.prepared:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
     return response
+
+
+async def meet_expectation(request: web.Request) -> web.Response | None:
+    """Send 100 Continue to a client that waits for it; any other Expect is a 417 (RFC 9110 section 10.1.1)."""
+    if request.version < HttpVersion11:
+        return None
+    if request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # as aiohttp's own: nothing of the answer is sent yet
+        return None
+    request[REQUEST_ID] = uuid.uuid4().hex
+    return _response(request, Problem(417, "expectation_failed", "No Expect but 100-continue is met here."))
 
 
 def _from_aiohttp(error: web.HTTPException) -> Problem:

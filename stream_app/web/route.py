@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import BaseModel
 
+from stream_app.web.problems import meet_expectation
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Owner = Literal["any", "contact", "config"]
@@ -75,7 +77,8 @@ class RouteTable:
     def register(self, app: web.Application) -> None:
         """Add every route to an application."""
         for (method, address), route in self._by_address.items():
-            app.router.add_route(method, address.replace("}", f":{SEGMENT}}}"), route.handler)
+            place = address.replace("}", f":{SEGMENT}}}")
+            app.router.add_route(method, place, route.handler, expect_handler=meet_expectation)
 
     def of(self, request: web.Request) -> Route | None:
         """Return the route that a request reached; None where there is none."""

@@ -248,6 +248,7 @@ NO_JSON_TYPES: Final = (
     "text/plain", "text/csv", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
     "application/json5", "application/merge-patch+json", "json", "application/json, text/plain",
 )  # fmt: skip
+UNREADABLE_TYPES: Final = (f"application/json; a*{'1' * 4301}=b", "application/json; a*0*=idna'en'b")
 MEDIA: Final = (
     *(Bad("POST", SCORE, 415, "unsupported_media_type", body=b'{"points": 5}', headers={"Content-Type": one})
       for one in NO_JSON_TYPES),
@@ -255,6 +256,8 @@ MEDIA: Final = (
     *(Bad(method, path, 415, "unsupported_media_type", body=body.encode(), headers={"Content-Type": "text/plain"})
       for (method, path), body in GOOD.items()),
     Bad("POST", "keys", 415, "unsupported_media_type", body=b"{}", headers={}, key="root"),
+    *(Bad(method, path, 400, "invalid_content_type", body=body.encode(), headers={"Content-Type": one})
+      for (method, path), body in GOOD.items() for one in UNREADABLE_TYPES),
     *(Bad(method, path, 413, "body_too_large", body=b" " * (MIB + 1)) for method, path in GOOD),
     *(Bad(method, path, 413, "body_too_large", body=b" " * (MIB + 1), chunked=True) for method, path in GOOD),
     *(Bad(method, path, 400, "unreadable_body", body=body.encode(), headers={**JSON, "Content-Encoding": "gzip"})
@@ -426,6 +429,9 @@ IMPORTS: Final = (
       for one in ("", "text/plain", "application/json", "text/csv; charset=utf-16", "multipart/mixed; boundary=b")),
     *(Bad("POST", "imports", 400, "invalid_form", body=body, headers=FORM)
       for body in (b"", b"--b--", GOOD_CSV, b"--b\r\nX: y\r\n\r\ncontactId,score", b"--c\r\n\r\n7,1\r\n--c--")),
+    *(Bad("POST", "imports", 400, code, body=GOOD_CSV, headers={"Content-Type": f"multipart/form-data; {parameter}"})
+      for code, parameter in (("invalid_content_type", "boundary*0*=idna'en'b"),
+                              ("invalid_form", "boundary*0*=%00'en'b"))),
     *(Bad("POST", f"imports?{query}", 400, "invalid_parameter", (f"?{query.partition('=')[0]}",), GOOD_CSV, CSV)
       for query in ("profileId=A", "profileId=", "profileId=%00", "profileId=none", f"profileId={SCRIPT}",
                     "fireTriggers=", "fireTriggers=1", "fireTriggers=TRUE")),

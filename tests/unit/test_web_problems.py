@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -57,6 +58,18 @@ async def test_problem_names_the_parameter() -> None:
         [error] = body["errors"]
         assert error["pointer"] == "?limit"
         assert error["code"] == "invalid_parameter"
+
+
+async def test_an_expectation_is_met_or_a_problem() -> None:
+    async with serving(World()) as client:
+        asked: dict[str, Any] = {"json": {"contactIds": ["42"]}, "headers": bearer()}
+        met = await client.post("/v1/scores/lookup", expect100=True, **asked)
+        assert (met.status, (await met.json())["data"]["unknown"]) == (200, [42])
+        asked["headers"] |= {"Expect": "a miracle"}
+        answer = await client.post("/v1/scores/lookup", **asked)
+        assert (answer.status, answer.content_type) == (417, "application/problem+json")
+        body = await answer.json()
+        assert (body["code"], body["requestId"]) == ("expectation_failed", answer.headers["X-Request-Id"])
 
 
 async def test_large_body_is_refused_unread() -> None:
