@@ -2,6 +2,8 @@
 
 Laws: a result is told only by what was committed: the command's own ScoreChanged or its dead letter, recognised by its
 id.  A command without either has a result once its position is committed; whoever sent it says so (``passed``).
+What was known of a partition goes when a batch of it was committed that was not observed: another owner, whose it was
+meanwhile, may have erased the contact, or let the command act or be rejected.
 Bounded; in memory only: what outlasts the worker is the contact's own memory of command ids.  An erased contact is
 forgotten here too (S52).
 Reads score-changed and dead-letters outputs; writes nothing.
@@ -34,11 +36,12 @@ _decode_change: Final = msgspec.json.Decoder(ScoreChanged).decode
 class CommandResult:
     """One command: ``asked`` is its payload, ``offset`` where Kafka has it, ``ended`` set when ``state`` is final.
 
-    ``changes`` are its own ScoreChanged, in order; ``unsent``: Kafka did not get it.
+    ``changes`` are its own ScoreChanged, in order; ``unsent``: Kafka has it not; ``lost``: it may have acted unseen.
     """
 
+    partition: int
     asked: bytes
-    state: Literal["pending", "applied", "rejected", "unsent"] = "pending"
+    state: Literal["pending", "applied", "rejected", "unsent", "lost"] = "pending"
     offset: int | None = None
     changes: tuple[ScoreChanged, ...] = ()
     why: str = ""
@@ -59,6 +62,7 @@ class CommandResults:
         self._dead_letters = dead_letters
         self._remembered = remembered
         self._count = 0
+        self._seqs: dict[int, int] = {}
         self._open: set[CommandResult] = set()
         self._contacts: OrderedDict[bytes, dict[str, CommandResult]] = OrderedDict()
 
@@ -66,9 +70,9 @@ class CommandResults:
         """Return what is known of a contact's command."""
         return self._contacts.get(key, {}).get(command_id)
 
-    def expect(self, key: bytes, command_id: str, asked: bytes) -> CommandResult:
+    def expect(self, partition: int, key: bytes, command_id: str, asked: bytes) -> CommandResult:
         """Begin to watch for a command that is about to be sent."""
-        result = self._contacts.setdefault(key, {})[command_id] = CommandResult(asked)
+        result = self._contacts.setdefault(key, {})[command_id] = CommandResult(partition, asked)
         self._open.add(result)
         self._contacts.move_to_end(key)
         self._count += 1
@@ -91,10 +95,23 @@ class CommandResults:
         if result.state == "pending":
             self._end(result, "applied")
 
-    def observe(self, outputs: Mapping[str, Sequence[Output]]) -> None:
+    def stands_at(self, partition: int, seq: int) -> None:
+        """Learn that ``seq`` is a partition's last committed batch; when others than were observed lie before it."""
+        # INVARIANT: nothing_is_known_of_commands_from_before_another_owner
+        if self._seqs.get(partition, seq) != seq:
+            for result in [one for one in self._open if one.partition == partition]:
+                self._end(result, "lost")
+            contacts = self._contacts.items()
+            for key in [key for key, known in contacts if next(iter(known.values())).partition == partition]:
+                self._forget(key)
+        self._seqs[partition] = seq
+
+    def observe(self, partition: int, seq: int, outputs: Mapping[str, Sequence[Output]]) -> None:
         """Take in the outputs of a committed batch."""
         if not self._contacts:
             return
+        self.stands_at(partition, seq - 1)
+        self._seqs[partition] = seq
         changes, origin = outputs.get(self._score_changed, ()), self._origin
         for key, value, _ in changes if self._open else [change for change in changes if change[1] is None]:
             if value is None:
@@ -134,7 +151,7 @@ class CommandResults:
         self._count -= len(forgotten)
         self._open.difference_update(forgotten.values())
 
-    def _end(self, result: CommandResult, state: Literal["applied", "rejected", "unsent"]) -> None:
+    def _end(self, result: CommandResult, state: Literal["applied", "rejected", "unsent", "lost"]) -> None:
         result.state = state
         result.ended.set()
         self._open.discard(result)

@@ -40,7 +40,7 @@ class ContactDesk:
 
     def observe(self, batch: Batch, effects: Effects) -> None:
         """Learn that a batch is durable and readable."""
-        self._results.observe(effects.outputs)
+        self._results.observe(batch.partition, batch.seq, effects.outputs)
         self._changes.observe(batch.partition, batch.seq, effects.outputs, time.time_ns() // 1_000_000)
         self._own.observe(batch.partition)
 

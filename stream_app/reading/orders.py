@@ -9,7 +9,7 @@ Reads CommandResults and the ledger; writes ``commands``.
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -20,6 +20,7 @@ from schemas.state import COMMANDS
 from schemas.times import format_time
 from stream_app.delivery.sender import SourceRecord
 from stream_app.processing.outgoing import Outgoing
+from stream_app.reading.command_ledger import Found
 from stream_app.reading.command_results import CommandResult, CommandResults
 from stream_app.reading.contacts import NotHere
 from stream_app.reading.own_writes import NotSent, OwnWrites, Waiting, Written, wait_until_set
@@ -81,12 +82,10 @@ Answer = Applied | Refused | Reused | Forgotten | Unread | Waiting | NotSent | N
 
 
 class Ledger(Protocol):
-    """Where the ScoreChanged of a command is found again after a restart."""
+    """Where what a command did is found again after a restart."""
 
-    async def of_command(
-        self, partition: int, key: bytes, command_id: str, profile_id: str
-    ) -> ScoreChanged | Literal["gone", "unread"]:
-        """Return what a command did to one score of its contact; ``unread``: what is kept is not read here yet."""
+    async def of_command(self, partition: int, key: bytes, command_id: str) -> Found:
+        """Return what a command did to the scores of its contact."""
         ...
 
 
@@ -116,7 +115,7 @@ class Orders:
         if isinstance(built, Rejected):
             return Refused(built.message)
         record, command = built
-        known = self._results.find(key, order.command_id)
+        known = self._known(key, order.command_id)
         if self._remembered(key, order.command_id):
             if known is None:
                 return await self._repeated(record, command)
@@ -124,9 +123,7 @@ class Orders:
         if known is not None and known.asked != order.asked:
             return Reused()
         answer = await (self._send(record, command, order.asked) if known is None else self._join(known, command))
-        if isinstance(answer, Applied) and answer.change is None and command.kind == "adjust":
-            return await self._repeated(record, command)  # the stream had it from elsewhere already
-        return answer
+        return await self._repeated(record, command) if self._acted_unseen(key, command, answer) else answer
 
     def fate(self, org_id: str, contact_id: str, command_id: str) -> tuple[Fate, str] | NotHere:
         """Return what became of a command and, of a rejected one, why."""
@@ -134,7 +131,7 @@ class Orders:
         elsewhere = self._own.elsewhere(key)
         if elsewhere is not None:
             return elsewhere
-        result = self._results.find(key, command_id)
+        result = self._known(key, command_id)
         if result is not None and result.state == "rejected":
             return "rejected", result.why
         if self._remembered(key, command_id):
@@ -153,8 +150,8 @@ class Orders:
 
     async def _send(
         self, record: SourceRecord, command: Command, asked: bytes
-    ) -> Applied | Refused | Waiting | NotSent:
-        result = self._results.expect(record.key, command.command_id, asked)
+    ) -> Applied | Refused | Reused | Waiting | NotSent:
+        result = self._results.expect(record.partition, record.key, command.command_id, asked)
         match await self._own.write(record, result.acknowledged):
             case NotSent() as unsent:
                 self._results.unsent(record.key, command.command_id)
@@ -165,19 +162,27 @@ class Orders:
                 pass
         return _answer(result, command)
 
-    async def _join(self, result: CommandResult, command: Command) -> Applied | Refused | Waiting | NotSent:
+    async def _join(self, result: CommandResult, command: Command) -> Applied | Refused | Reused | Waiting | NotSent:
         """Wait for the result of a command that another request sent."""
         await wait_until_set(result.ended, self._own.limit_seconds)
         return _answer(result, command)
 
     async def _repeated(self, record: SourceRecord, command: Command) -> Applied | Reused | Forgotten | Unread:
         """Answer for a command id that acted before this worker knew of it, from the ledger."""
-        change = await self._ledger.of_command(record.partition, record.key, command.command_id, command.profile_id)
-        if isinstance(change, ScoreChanged):
-            return Applied(change) if _is_of(change, command) else Reused()
-        if command.kind != "adjust":
-            return Applied(None)  # a tag given or taken before is answered like one given or taken now
-        return Forgotten() if change == "gone" else Unread()
+        found = await self._ledger.of_command(record.partition, record.key, command.command_id)
+        return _told(found.changes, command) or (Forgotten() if found.complete else Unread())
+
+    def _acted_unseen(self, key: bytes, command: Command, answer: Answer) -> bool:
+        """Tell whether a command acted, but in no batch that was observed: sent by another, or at another owner."""
+        if isinstance(answer, Waiting):
+            return self._remembered(key, command.command_id)
+        return isinstance(answer, Applied) and answer.change is None and command.kind == "adjust"
+
+    def _known(self, key: bytes, command_id: str) -> CommandResult | None:
+        """Return what is known of a command, nothing from before the partition was another owner's."""
+        partition = self._own.partition_of(key)
+        self._results.stands_at(partition, self._own.seq(partition))
+        return self._results.find(key, command_id)
 
     def _passed(self, key: bytes, result: CommandResult) -> bool:
         topic, partition = self._outgoing.commands, self._own.partition_of(key)
@@ -187,27 +192,33 @@ class Orders:
         return command_seen(self._own.section(key, COMMANDS) or b"", id_hash(command_id))
 
 
-def _answer(result: CommandResult, command: Command) -> Applied | Refused | Waiting | NotSent:
-    """Return what became of a command: the change of the profile that it names, whichever others moved with it."""
+def _answer(result: CommandResult, command: Command) -> Applied | Refused | Reused | Waiting | NotSent:
+    """Return what became of a command."""
     match result.state:
         case "applied":
-            named = (change for change in result.changes if change.profile_id == command.profile_id)
-            return Applied(next(named, None))
+            return _told(result.changes, command) or Applied(None)
         case "rejected":
             return Refused(result.why)
         case "unsent":
             return NotSent(certain=False)
-        case "pending":
+        case "pending" | "lost":
             return Waiting(command.command_id)
 
 
-def _is_of(change: ScoreChanged, command: Command) -> bool:
-    """Tell whether a ScoreChanged is what this very command, and no other of the same id, would have caused."""
-    if not isinstance(change.cause, CommandCause) or change.cause.command != command.kind:
-        return False
+def _told(changes: Sequence[ScoreChanged], command: Command) -> Applied | Reused | None:
+    """Return what the changes of its id tell of a command; None when its own award is not among them.
+
+    They may be of another order of the same id: the stream lets the first act, wherever it was given.
+    """
+    causes = [change.cause for change in changes]
+    if any(not isinstance(cause, CommandCause) or cause.command != command.kind for cause in causes):
+        return Reused()
+    named = next((change for change in changes if change.profile_id == command.profile_id), None)
     if command.kind != "adjust":
-        return True
+        return Applied(named)  # a tag given or taken before is answered like one given or taken now
     reason = ADJUST_REASON if command.reason is None else command.reason
-    own = next((award for award in change.awards if award.rule_id is None), None)
-    asked = (command.profile_id, command.amount, reason)
-    return own is not None and (change.profile_id, own.points, own.reason) == asked
+    asked = command.profile_id, command.amount, reason
+    own = [(one.profile_id, row.points, row.reason) for one in changes for row in one.awards if row.rule_id is None]
+    if not own:
+        return None
+    return Applied(named) if own == [asked] else Reused()

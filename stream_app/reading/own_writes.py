@@ -89,6 +89,10 @@ class OwnWrites:
             for status in self._partitions.statuses()
         )
 
+    def seq(self, partition: int) -> int:
+        """Return the last committed batch of a partition, 0 when it has none or is not held here."""
+        return next((status.seq for status in self._partitions.statuses() if status.partition == partition), 0)
+
     def partition_of(self, key: bytes) -> int:
         """Return the partition of a contact."""
         return partition_of(key, self._partitions.partition_count)

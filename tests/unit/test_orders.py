@@ -6,10 +6,11 @@ from typing import Any, Literal
 import pytest
 
 from schemas.ids import contact_key
-from schemas.outputs import ScoreChanged
+from schemas.outputs import CommandCause, ScoreChanged
 from schemas.state import CORE, SEPARATOR
-from stream_app.delivery.sender import Unsent
+from stream_app.delivery.sender import SourceRecord, Unsent
 from stream_app.processing.placement import partition_of
+from stream_app.reading.command_ledger import Found
 from stream_app.reading.command_results import CommandResults
 from stream_app.reading.contacts import NotHere
 from stream_app.reading.orders import (
@@ -24,9 +25,9 @@ from stream_app.reading.orders import (
 from stream_app.reading.own_writes import NotSent, Waiting, Written
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, Rulebook
-from tests.scoring_kit import COMMANDS, DEAD, SCORES, published_record, with_records
-from tests.unit.desk_fakes import EngineSender, contact_desk
-from tests.unit.web_fakes import FakePartitions
+from tests.scoring_kit import COMMANDS, DEAD, SCORES, published_record, rulebook, with_records
+from tests.unit.desk_fakes import EngineSender, contact_desk, outgoing
+from tests.unit.web_fakes import FakePartitions, change
 
 SOON = 0.05
 
@@ -39,6 +40,16 @@ class Desk:
 
     def restart(self) -> None:
         self.sender.desk = contact_desk(self.sender.partitions, self.sender, self.sender.recent, limit_seconds=SOON)
+
+    def elsewhere(self, record: SourceRecord, offset: int) -> None:
+        """Apply a record as another owner would while the partition is away."""
+        self.sender.apply(record, offset, told=False)
+
+    def erasing(self) -> tuple[SourceRecord, int]:
+        record = outgoing(self.sender.partitions.partition_count).erase("1", "42")
+        place = record.topic, record.partition
+        offset = self.sender.offsets[place] = self.sender.offsets.get(place, 0) + 1
+        return record, offset - 1
 
     async def adjust(self, points: int, command_id: str, contact: str = "42", **more: Any) -> Any:
         payload = {"points": points, "reason": None, "profileId": "default", **more}
@@ -118,11 +129,94 @@ async def test_after_a_restart_a_repeat_is_answered_from_the_ledger() -> None:
     assert len(desk.sender.sent) == 3
 
 
-@pytest.mark.parametrize(("found", "answer"), [("gone", Forgotten()), ("unread", Unread())])
-async def test_a_repeat_whose_first_answer_is_not_at_hand_is_never_guessed(found: Any, answer: object) -> None:
+async def test_after_a_restart_a_repeat_that_names_another_profile_is_another_order() -> None:
+    called = {"id": 2, "eventType": "manual", "points": 3, "name": "Called"}
+    desk = Desk(with_records(rulebook(), published_record(0, "engagement", called), published_record(1, "third")))
+    await desk.adjust(10, "a")
+    await desk.adjust(20, "b", profileId="engagement")
+    desk.restart()
+    for other in ("engagement", "third"):  # the one moved with it, the other did not
+        assert isinstance(await desk.adjust(10, "a", profileId=other), Reused)
+    assert isinstance(await desk.adjust(20, "b"), Reused)
+    assert len(desk.sender.sent) == 2
+
+
+async def test_an_id_in_flight_under_a_former_owner_is_not_answered_for_another_order() -> None:
+    desk = Desk(with_records(rulebook(), published_record(0, "engagement")))
+    for command_id, points, more in (("a", 70, {}), ("b", 5, {"profileId": "engagement"}), ("c", 5, {"reason": "x"})):
+        desk.sender.held = []
+        assert isinstance(await desk.adjust(5, command_id), Waiting)
+        held = desk.sender.held
+        desk.restart()  # another owner, before the command is read
+        again, same = (
+            asyncio.ensure_future(desk.adjust(points, command_id, **more)),
+            asyncio.ensure_future(desk.adjust(points, command_id, **more)),
+        )
+        await asyncio.sleep(0)
+        assert len(held) == 2
+        desk.sender.release()
+        assert (await again, await same) == (Reused(), Reused())
+        assert isinstance(await desk.tag("tag", "x", command_id), Reused)
+
+
+async def test_an_id_in_flight_under_a_former_owner_is_answered_to_its_own_repeat() -> None:
+    desk = Desk()
+    desk.sender.held = []
+    assert isinstance(await desk.adjust(5, "a"), Waiting)
+    desk.restart()
+    again = asyncio.ensure_future(desk.adjust(5, "a"))
+    await asyncio.sleep(0)
+    desk.sender.release()
+    assert score(await again) == 5
+    assert score(await desk.adjust(1, "b")) == 6
+
+
+async def test_nothing_is_known_of_commands_from_before_another_owner() -> None:
+    desk = Desk()
+    await desk.adjust(50, "a")
+    desk.elsewhere(*desk.erasing())
+    assert desk.fate("a") == ("unknown", "")
+    assert score(await desk.adjust(50, "a")) == 50  # after an erase an id acts again (decision 0008)
+    desk.sender.held = []
+    assert await desk.adjust(1, "b") == Waiting("b")
+    desk.elsewhere(*desk.erasing())
+    desk.sender.release()  # a batch of ours is committed before anybody asks
+    assert score(await desk.adjust(50, "a")) == 51
+
+
+async def test_a_command_that_another_owner_rejected_is_given_anew() -> None:
+    desk = Desk()
+    await desk.adjust(2**63 - 1, "a")
+    desk.sender.held = []
+    assert await desk.adjust(5, "b") == Waiting("b")
+    (held,), desk.sender.held = desk.sender.held, None
+    desk.elsewhere(*held)
+    assert desk.fate("b") == ("unknown", "")
+    refused = await desk.adjust(5, "b")
+    assert isinstance(refused, Refused) and "int64" in refused.why
+    assert len(desk.sender.sent) == 3
+
+
+async def test_who_waits_for_a_command_that_acted_under_another_owner_is_told_what_it_did() -> None:
+    desk = Desk()
+    desk.sender.held = []
+    giving = [asyncio.ensure_future(desk.adjust(5, "a")) for _ in range(2)]
+    await asyncio.sleep(0)
+    (held,), desk.sender.held = desk.sender.held, None
+    desk.elsewhere(*held)
+    other = await desk.adjust(1, "b")  # here again: the waiting ones learn of it
+    assert [score(await one) for one in giving] == [5, 5]
+    assert (score(other), len(desk.sender.sent)) == (6, 2)
+
+
+@pytest.mark.parametrize(("found", "answer"), [(True, Forgotten()), (False, Unread())])
+@pytest.mark.parametrize("rest", [(), (change(profile_id="fit", cause=CommandCause("a", "adjust", None)),)])
+async def test_a_repeat_whose_first_answer_is_not_at_hand_is_never_guessed(
+    rest: tuple[ScoreChanged, ...], found: bool, answer: object
+) -> None:
     class Nothing:
-        async def of_command(self, partition: int, key: bytes, command_id: str, profile_id: str) -> ScoreChanged | Any:
-            return found
+        async def of_command(self, partition: int, key: bytes, command_id: str) -> Found:
+            return Found(rest, complete=found)
 
     desk = Desk()
     await desk.adjust(10, "a")
@@ -212,11 +306,24 @@ async def test_s52_an_erased_contact_leaves_no_result_behind() -> None:
 async def test_results_are_bounded_and_the_oldest_contacts_go_first() -> None:
     results = CommandResults(COMMANDS, SCORES, DEAD, remembered=3)
     for number in range(5):
-        results.expect(b"1:%d" % number, "a", b"")
+        results.expect(0, b"1:%d" % number, "a", b"")
     assert [results.find(b"1:%d" % number, "a") is not None for number in range(5)] == [False, False, True, True, True]
     results.unsent(b"1:4", "a")
-    results.expect(b"1:5", "a", b"")
+    results.expect(0, b"1:5", "a", b"")
     assert results.find(b"1:2", "a") is not None
+
+
+async def test_who_waits_at_a_partition_that_was_away_waits_no_longer() -> None:
+    results = CommandResults(COMMANDS, SCORES, DEAD)
+    results.stands_at(0, 4)
+    results.stands_at(1, 9)
+    there, here = results.expect(0, b"1:0", "a", b""), results.expect(1, b"1:1", "a", b"")
+    results.observe(0, 5, {})
+    results.observe(1, 10, {})
+    assert results.find(b"1:0", "a") is there
+    results.observe(0, 7, {})
+    assert (there.state, there.ended.is_set(), results.find(b"1:0", "a")) == ("lost", True, None)
+    assert (here.state, here.ended.is_set(), results.find(b"1:1", "a")) == ("pending", False, here)
 
 
 def test_command_ids_come_from_org_and_key() -> None:
