@@ -18,8 +18,17 @@ from schemas.outputs import ScoreChanged
 from stream_app.delivery.handler import Output
 from stream_app.reading.award_rows import Asked, KnownRows, Run
 
-KEPT_BYTES: Final = 1 << 20  # some 1,500 changes of 700 bytes; one of many awards has several thousand
+KEPT_BYTES: Final = 1 << 20  # some 1,000 changes of 700 bytes; one of many awards has several thousand
+EACH_BYTES: Final = 128  # what Python needs for an output beside its texts, or for a header of it
 ROWS_PER_CONTACT: Final = 100
+
+
+def weight(outputs: Sequence[Output]) -> int:
+    """Return about how much memory outputs of one kind take; an erase, which is a key alone, has a weight too."""
+    keys = [key for key, _, _ in outputs if key is not None]
+    values = [value for _, value, _ in outputs if value is not None]
+    heads = EACH_BYTES * (1 + len(outputs[0][2])) * len(outputs)
+    return heads + sum(map(len, keys)) + sum(map(len, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class _Partition:
 
     def add(self, outputs: Sequence[Output], limit: int) -> None:
         """Keep the outputs of a batch; when nobody has asked for long, only the newest ``limit`` bytes or so."""
-        size = sum(len(value) for _, value, _ in outputs if value is not None)
+        size = weight(outputs)
         self.unsorted.append((size, outputs))
         self.unsorted_bytes += size
         while self.unsorted_bytes - self.unsorted[0][0] >= limit:
@@ -55,7 +64,7 @@ class _Partition:
 
     def sort(self, limit: int) -> None:
         """Sort what was kept by contact; values lie in two generations, each of half of ``limit`` or so."""
-        for size, outputs in self.unsorted:
+        for _, outputs in self.unsorted:
             for key, value, _ in outputs:
                 if key is None:
                     continue
@@ -64,7 +73,7 @@ class _Partition:
                     self.old.pop(key, None)
                 else:
                     self.young.setdefault(key, []).append(value)
-            self.young_bytes += size
+                    self.young_bytes += EACH_BYTES + len(key) + len(value)
             if 2 * self.young_bytes >= limit:
                 self.old, self.young, self.young_bytes = self.young, {}, 0
         self.unsorted.clear()

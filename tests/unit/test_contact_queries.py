@@ -12,7 +12,7 @@ from stream_app.delivery.handler import Output
 from stream_app.delivery.status import PartitionStatus
 from stream_app.processing.placement import partition_of
 from stream_app.reading.contacts import ContactQueries, ContactScore, NotFound, NotHere
-from stream_app.reading.recent_awards import RecentAwards
+from stream_app.reading.recent_awards import RecentAwards, weight
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK
 from tests.scoring_kit import published_record, with_records
 from tests.unit.web_fakes import SCORES, FakePartitions, change, core, facts
@@ -45,7 +45,7 @@ def output(version: int, contact_id: str = "42", **more: int) -> Output:
     return contact_key("1", contact_id), body, []
 
 
-OUTPUT_BYTES = len(output(1)[1] or b"")
+OUTPUT_BYTES = weight([output(1)])
 
 
 @pytest.fixture

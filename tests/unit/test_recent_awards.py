@@ -1,11 +1,15 @@
 """What RecentAwards keeps in memory, and what it forgets."""
 
+import tracemalloc
+from collections.abc import Callable
+
 import pytest
 
 from stream_app.delivery.handler import Output
+from stream_app.processing.output_headers import MINIMAL, HeaderList, cloudevents
 from stream_app.reading.recent_awards import RecentAwards
 from tests.unit.test_contact_queries import OUTPUT_BYTES, output
-from tests.unit.web_fakes import SCORES
+from tests.unit.web_fakes import SCORES, change
 
 LIMIT = 10
 
@@ -36,6 +40,28 @@ def test_large_changes_are_fewer() -> None:
         observe(recent, 0, seq, (key, (value or b"") + b" " * 4 * OUTPUT_BYTES, headers))
     kept = [seq for seq in range(1, 101) if recent.newest(0, 100, output(1, f"c{seq}")[0] or b"")]
     assert 1 <= len(kept) <= 4 and kept[-1] == 100
+
+
+@pytest.mark.parametrize("headers", [lambda: MINIMAL, lambda: cloudevents(change(), "score-changed", b"1:42")])
+def test_memory_is_bounded_whatever_the_outputs_are(headers: Callable[[], HeaderList]) -> None:
+    recent = RecentAwards(SCORES, kept_bytes=100_000)
+    tracemalloc.start()
+    try:
+        for seq in range(1, 201):
+            observe(recent, 0, seq, *((b"1:%d-%d" % (seq, n), None, headers()) for n in range(20)), output(1))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2 * 100_000
+
+
+def test_erases_take_no_room_once_they_are_sorted() -> None:
+    recent = RecentAwards(SCORES, kept_bytes=LIMIT * OUTPUT_BYTES)
+    first = output(1, "first")
+    observe(recent, 0, 1, first)
+    for seq in range(2, 200):
+        observe(recent, 0, seq, (b"1:away", None, []))
+        assert recent.newest(0, seq, first[0] or b"")
 
 
 def test_partitions_that_are_elsewhere_are_forgotten() -> None:

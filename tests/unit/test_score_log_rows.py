@@ -9,7 +9,7 @@ import pytest
 from schemas.outputs import Award, ScoreChanged
 from stream_app.reading import award_rows, score_log
 from stream_app.reading.award_rows import Asked, Run
-from stream_app.reading.recent_awards import Frontier, RecentAwards
+from stream_app.reading.recent_awards import Frontier, RecentAwards, weight
 from stream_app.reading.score_log import Held, ScoreLog
 from stream_app.reading.score_log_store import (
     MARK_KEY,
@@ -246,7 +246,7 @@ def test_a_log_is_open_once(tmp_path: Path) -> None:
 
 
 def test_rows_from_before_an_erase_that_nobody_saw_are_gone() -> None:
-    recent = RecentAwards(SCORES, kept_bytes=3 * len(msgspec.json.encode(change("42", 1))))
+    recent = RecentAwards(SCORES, kept_bytes=3 * weight([(KEY, msgspec.json.encode(change("42", 1)), [])]))
     recent.observe(0, 1, {SCORES: [(KEY, value, []) for _, value in records(1, 2)]}, {SCORES: 2})
     assert [one.version for one in recent.newest(0, 1, KEY)] == [2, 1]
     recent.observe(0, 2, {SCORES: [(KEY, None, [])]}, {SCORES: 3})
