@@ -110,7 +110,7 @@ class Contact(RestBody):
 
 
 class ListedContact(RestBody):
-    """A contact in a list; ``changed_at`` is when this score was last committed to; one that decays is as last told."""
+    """A contact in a list; ``changed_at`` is when any of its scores last changed; one that decays is as last told."""
 
     contact_id: int | str
     email: str | None

@@ -5,6 +5,7 @@ here is None, so whoever asks several workers knows what is missing.
 Reads ``Committed`` and RecentChanges; writes nothing.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -66,10 +67,10 @@ class Bounds(NamedTuple):
 
 
 class ChangedPart(msgspec.Struct, frozen=True):
-    """The rows of one partition, in order; ``whole``: no contact that ever changed is left out for want of memory."""
+    """The rows of one partition, in order; none that changed at ``since`` or later is left out, 0: none at all."""
 
     rows: list[ChangedRow]
-    whole: bool
+    since: int
 
 
 def order_of(row: ChangedRow) -> tuple[int, str]:
@@ -124,7 +125,7 @@ class Summaries:
         status = next((s for s in self._partitions.statuses() if s.partition == partition), None)
         if committed is None or status is None:
             return None
-        recent = self._changes.newest(partition, status.seq)
+        recent = self._changes.newest(partition, status.seq, time.time_ns() // 1_000_000)
         rows: list[ChangedRow] = []
         for key, at in recent.changed_at.items():
             org, contact_id = split_contact_key(key)
@@ -132,7 +133,7 @@ class Summaries:
             if row is not None and bounds.hold(row.score):
                 rows.append(ChangedRow(at, row))
         rows = sorted((row for row in rows if after is None or order_of(row) > after), key=order_of)
-        return ChangedPart(rows[:limit], recent.whole)
+        return ChangedPart(rows[:limit], recent.since)
 
 
 def _row(committed: Committed, key: bytes, contact_id: str, profile_id: str) -> ScoreRow | None:

@@ -1,7 +1,8 @@
 """Many contacts over REST: the ones that changed last, and the scores of those that are asked for by id.
 
-Laws: each owner answers for its partitions, and a missing one is a 503; the list of the last changes is exact as far
-as it reaches, and ``meta.complete`` says whether that is all of it.
+Laws: each owner answers for its partitions, and a missing one is a 503.  The list of the last changes is of what the
+owners remember: all that changed at ``meta.exactSince`` or later is there; of what is older contacts may be missing,
+unless it is ``meta.complete``.
 Reads Summaries through `ask_all`.
 """
 
@@ -50,7 +51,8 @@ async def list_contacts(request: web.Request) -> web.Response:
     def merge(parts: Mapping[int, ChangedPart]) -> web.Response:
         rows = sorted((row for part in parts.values() for row in part.rows), key=order_of)
         more = cursor_of(rows[limit - 1]) if len(rows) > limit else None
-        meta = {"nextCursor": more, "complete": all(part.whole for part in parts.values())}
+        since = max(part.since for part in parts.values())
+        meta = {"nextCursor": more, "complete": since == 0, "exactSince": format_time(since) if since else None}
         return data([_listed(row, profile_id) for row in rows[:limit]], meta=meta)
 
     return await ask_all(request, ChangedPart, share, merge)
@@ -141,7 +143,7 @@ _PROFILE_PARAMETER: Final = Parameter("profileId", {"type": "string", "default":
 ROUTES: Final = (
     Route(
         method="GET", path="/contacts", handler=list_contacts, scope="read", answer=ListedContact, many=True,
-        statuses=(200, 503), summary="Contacts by their last change of score",
+        statuses=(200, 503), summary="Contacts by the last change of any of their scores",
         query=(
             Parameter("sort", {"type": "string", "enum": [SORT], "default": SORT}),
             Parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}),

@@ -74,6 +74,7 @@ async def test_list_is_by_latest_change_and_goes_on(browser: Browser) -> None:
         await expect(rows).to_have_count(30)
         await expect(rows.nth(25).locator("a")).to_be_focused()
         await expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+        await expect(page.locator("#contacts-end")).to_contain_text("may be missing")  # there were batches before
         await page.get_by_label("Score from").fill("29")
         await page.keyboard.press("Enter")
         await expect(rows).to_have_count(2)

@@ -1,15 +1,18 @@
 """Contacts over HTTP on a fake worker with the real handler behind: shapes, statuses, pointers."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientResponse
 
+from schemas.ids import contact_key
 from stream_app.authoring.api_keys import KeyRing
 from stream_app.delivery.sender import Unsent
 from stream_app.delivery.status import PartitionStatus
+from stream_app.processing.placement import partition_of
 from tests.unit.web_client import Client, serving
 from tests.unit.web_fakes import ROOT, World, api_key, bearer
 
@@ -208,6 +211,34 @@ async def test_the_list_is_by_last_change_pages_and_says_whether_it_is_all() -> 
             seen += [row["contactId"] for row in page["data"]]
             path = f"{first}&cursor={page['meta']['nextCursor']}" if page["meta"]["nextCursor"] else None
         assert sorted(seen) == ["c0", "c2", "c3", "c4", "c5", "c6"]
+
+
+async def test_the_list_says_since_when_no_contact_is_missing() -> None:
+    here = world()
+    async with serving(here) as client:
+        await ask(client, "GET", "/v1/contacts")  # of what was before this worker nothing is known
+        for contact in ("7", "42"):  # in two partitions
+            await ask(client, "POST", f"/v1/contacts/{contact}/score", {"points": 5})
+        before = await (await ask(client, "GET", "/v1/contacts")).json()
+        assert [row["contactId"] for row in before["data"]] == [42, 7]
+        assert all(row["changedAt"] >= before["meta"]["exactSince"] for row in before["data"])
+        moved = partition_of(contact_key("1", "42"), here.partitions.partition_count)
+        status = here.partitions.status[moved]
+        here.partitions.status[moved] = replace(status, seq=status.seq + 2)  # was another worker's for two batches
+        after = await (await ask(client, "GET", "/v1/contacts")).json()
+        assert [row["contactId"] for row in after["data"]] == [7]
+        assert after["meta"]["exactSince"] > before["data"][0]["changedAt"]
+        assert after["meta"]["complete"] is False
+
+
+async def test_a_list_of_all_that_ever_changed_is_complete() -> None:
+    here = world()
+    for partition, status in here.partitions.status.items():
+        here.partitions.status[partition] = replace(status, seq=0)
+    async with serving(here) as client:
+        await ask(client, "POST", "/v1/contacts/7/score", {"points": 5})
+        page = await (await ask(client, "GET", "/v1/contacts")).json()
+        assert page["meta"] == {"nextCursor": None, "complete": True, "exactSince": None}
 
 
 async def test_lookup_answers_in_the_order_asked() -> None:

@@ -76,17 +76,18 @@ export class ContactsView {
       this.changed();
     }
     this.cursor = meta.nextCursor;
-    this.tell(minimum, meta.complete);
+    this.tell(minimum, meta, data.at(-1));
     if (cursor) $("contacts").children[before]?.querySelector("a").focus();
   }
 
-  tell(minimum, complete) {
+  tell(minimum, { complete, exactSince }, last) {
     show("contacts-more", Boolean(this.cursor));
     show("contacts-none", !$("contacts").children.length);
     $("contacts-none-text").textContent = minimum
       ? `No contact with a score of ${minimum} or more is among those that changed last.`
       : "They appear with their first event.";
-    say("contacts-end", this.cursor || complete ? "" : "Contacts that have not changed for long are not listed. Open them by their id.");
+    const exact = complete || (this.cursor && last.changedAt >= exactSince);
+    say("contacts-end", exact ? "" : `Contacts that have not changed since ${when(exactSince)} may be missing. Open them by their id.`);
     $("contacts-as-of").textContent = `As of ${clock.format(new Date())}.`;
   }
 }
