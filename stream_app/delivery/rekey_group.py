@@ -1,8 +1,9 @@
 """All source partitions that this worker forwards: opened and closed as their group assigns them.
 
 Laws: a plain consumer keeps the membership, and nothing that it fetches is used; a partition is closed before the group
-goes on without it; who owns one is decided by its fence, never by the group.  Membership is dynamic whatever the
-workers' is: there is no state to stay near, so partitions go to others as soon as their worker leaves.
+goes on without it; who owns one is decided by its fence, never by the group; whatever ends the membership, a bug too,
+it joins again and says why.  Membership is dynamic whatever the workers' is: there is no state to stay near, so
+partitions go to others as soon as their worker leaves.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from mode import Service
 
 from stream_app.delivery.aiokafka_clients import started, stop_consumer
 from stream_app.delivery.partitions import PAUSE_LIMIT_SECONDS, leave
-from stream_app.delivery.recovery import LONGEST_DELAY_SECONDS, RETRIED
+from stream_app.delivery.recovery import LONGEST_DELAY_SECONDS, cancel_was_asked_for, what_stops
 from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyStatus
 from stream_app.delivery.rekey_partition import RekeyPartition
 from stream_app.delivery.tasks import ended
@@ -64,16 +65,24 @@ class RekeyGroup(Service, ConsumerRebalanceListener):
     # ------------------------------------------------------------------ its task
     async def _stay(self) -> None:
         delay = FIRST_DELAY_SECONDS
+        # INVARIANT: whatever_ends_a_membership_of_ingest_it_joins_again
         while not self._stopping:
             try:
                 await self._member()
-            except RETRIED as error:
-                self._trouble = f"ingest joins again after {error!r}"
-                log.warning("%s", self._trouble)
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LONGEST_DELAY_SECONDS)
-            else:
-                delay = FIRST_DELAY_SECONDS
+            except asyncio.CancelledError as error:
+                if self._stopping or cancel_was_asked_for():
+                    raise
+                delay = await self._rest(error, delay)
+            except Exception as error:
+                delay = await self._rest(error, delay)
+
+    async def _rest(self, error: BaseException, delay: float) -> float:
+        """Say what ended the membership and wait; return the next delay."""
+        self._trouble = f"ingest joins again after {error!r}"
+        unexpected = isinstance(error, Exception) and what_stops(error, "a source") is not None
+        log.log(logging.ERROR if unexpected else logging.WARNING, "%s", self._trouble, exc_info=unexpected)
+        await asyncio.sleep(delay)
+        return min(2 * delay, LONGEST_DELAY_SECONDS)
 
     async def _member(self) -> None:
         """Be a member until told to stop, or until an error ends it."""
@@ -88,12 +97,13 @@ class RekeyGroup(Service, ConsumerRebalanceListener):
         try:
             await started(consumer)
             consumer.subscribe(job.sources, listener=self)  # pyright: ignore[reportUnknownMemberType] untyped library
-            self._trouble = ""
             while not self._stopping:  # a member that does not poll is put out of the group
                 await consumer.getmany(timeout_ms=POLL_MS)  # pyright: ignore[reportUnknownMemberType] same
         finally:
-            await self._close_all()
-            await stop_consumer(consumer)
+            try:
+                await self._close_all()
+            finally:
+                await stop_consumer(consumer)
 
     # ------------------------------------------------------------------ told by aiokafka
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] it may be a coroutine
@@ -115,7 +125,7 @@ class RekeyGroup(Service, ConsumerRebalanceListener):
             self._open = [RekeyPartition(self._job, source, self.counters, leave) for source in sources]
             for partition in self._open:
                 partition.start()
-            self._settled = True
+            self._settled, self._trouble = True, ""
 
     async def _close_all(self) -> None:
         async with self._lock:
