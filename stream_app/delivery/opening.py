@@ -129,8 +129,8 @@ async def _restore(
         seen_record = seen_record or any(row.key == PARTITION_RECORD_KEY for row in rows)
         if rows:
             store.load([(row.key, row.value) for row in rows], Checkpoint(rows[-1].offset + 1, now_ms()))
-        restored += len(rows)
-        progress(restored)
+            restored += len(rows)
+            progress(restored)
         await asyncio.sleep(0)
     # INVARIANT: a_store_of_another_changelog_is_wiped
     if local is not None and not (seen_record and _same_epoch(local, store)):

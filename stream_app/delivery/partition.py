@@ -141,6 +141,7 @@ class Partition:
         job = self._job
         self._enter("opening")
         await self._writer.fence()
+        self._reach("fenced")
         self._enter("restoring")
         store = self._store = job.store(self.number)
         opened = await open_partition(job, self.number, store, self._writer.producer, self._warn, self._progress)
@@ -225,6 +226,7 @@ class Partition:
 
     def _progress(self, restored: int) -> None:
         self._restored = restored
+        self._reach("loaded")
 
     def _warn(self, text: str) -> None:
         log.warning("partition %d: %s", self.number, text)

@@ -18,8 +18,8 @@ from stream_app.delivery import Probe
 from stream_app.delivery.probe import Point
 
 PHASE_BYTES: Final[Mapping[Point, bytes]] = {
-    "idle": b"i", "opening": b"o", "restoring": b"r", "waiting": b"p", "applying": b"a", "sending": b"t", "sent": b"t",
-    "committing": b"c", "committed": b"c", "merging": b"m", "rebalancing": b"b",
+    "idle": b"i", "opening": b"o", "fenced": b"o", "restoring": b"r", "loaded": b"r", "waiting": b"p", "applying": b"a",
+    "sending": b"t", "sent": b"t", "committing": b"c", "committed": b"c", "merging": b"m", "rebalancing": b"b",
 }  # fmt: skip
 PHASE_FILE_BYTES: Final = 1024
 ARMED: Final = PHASE_FILE_BYTES - 1  # the byte that holds the number of a point, 0 for none

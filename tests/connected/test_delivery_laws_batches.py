@@ -79,13 +79,13 @@ async def test_nothing_is_applied_or_shown_before_fence_and_restore_have_ended(b
     phases = Phases()
     partition = bench.partition(probe=phases)
     shown: list[object] = []
-    for point in ("opening", "restoring"):
+    for point in ("opening", "fenced", "restoring", "loaded"):
         phases.act[point] = lambda: shown.append(partition.committed())
     partition.start()
     assert partition.committed() is None
     await bench.caught_up(partition)
-    assert shown == [None, None]
-    assert phases.seen[:3] == ["opening", "restoring", "applying"]
+    assert shown == [None] * 4
+    assert phases.seen[:5] == ["opening", "fenced", "restoring", "loaded", "applying"]
     await bench.exact()
 
 

@@ -99,7 +99,10 @@ async def test_one_task_per_partition(bench: Bench) -> None:
 
 
 @dropped_connections
-@pytest.mark.parametrize("point", ["opening", "restoring", "applying", "sending", "sent", "committing", "committed"])
+@pytest.mark.parametrize(
+    "point",
+    ["opening", "fenced", "restoring", "loaded", "applying", "sending", "sent", "committing", "committed"],
+)
 async def test_a_cancel_at_any_point_counts_once(bench: Bench, point: str) -> None:
     phases = Phases()
     partition = bench.partition(probe=phases)

@@ -3,6 +3,7 @@
 Laws: each leaves its worker running again; a kill at a named point happens at that point and nowhere else.
 """
 
+import shutil
 import time
 from signal import SIGCONT, SIGSTOP
 
@@ -49,6 +50,8 @@ class KillOpening:
         worker = field.any_worker()
         worker.kill()
         field.struck("kill", worker)
+        if self.point == "loaded":  # so that all of the changelog is restored, not its last records only
+            shutil.rmtree(worker.data, ignore_errors=True)
         worker.start(crash=f"{self.point}:1")
         field.crash_at(self.fault, worker, self.point)
         worker.start()

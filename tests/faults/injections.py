@@ -30,7 +30,7 @@ PHASES = {
 }  # fmt: skip
 POINT_PHASES = {
     "sending": "t", "sent": "t", "committing": "c", "committed": "c", "restoring": "r", "rebalancing": "b",
-    "opening": "o", "merging": "m", "applying": "a", "waiting": "p",
+    "opening": "o", "fenced": "o", "loaded": "r", "merging": "m", "applying": "a", "waiting": "p",
 }  # fmt: skip
 TELLING = "ctrombapi"  # of several partitions, the phase that a kill is counted under
 
