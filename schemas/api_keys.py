@@ -14,6 +14,13 @@ MAX_SITES: Final = 100
 MAX_KEY_NAME: Final = 200
 
 
+class KeyRequest(msgspec.Struct, frozen=True):
+    """The request with an Idempotency-Key that made a key: that, and the SHA-256 of its body in hexadecimal digits."""
+
+    key: str
+    sha256: str
+
+
 class ApiKeyRecord(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """One key; ``hash`` is 64 hexadecimal digits, ``sites`` null is every site, ``expires_at`` null is never."""
 
@@ -24,3 +31,4 @@ class ApiKeyRecord(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     sites: list[str] | None = None
     expires_at: str | None = None
     name: str | None = None
+    request: KeyRequest | None = None

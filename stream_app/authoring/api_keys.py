@@ -16,11 +16,13 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.api_keys import ApiKeyRecord, Scope
+from schemas.api_keys import ApiKeyRecord, KeyRequest, Scope
+from schemas.config_headers import RequestMark
 from schemas.ids import rest_id, valid_org
 from schemas.times import format_time, parse_time
 
 NOBODY: Final = bytes(32)
+REMEMBERED_MS: Final = 24 * 60 * 60 * 1000
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _DECODER: Final = msgspec.json.Decoder(ApiKeyRecord)
 _ENCODER: Final = msgspec.json.Encoder()
@@ -40,6 +42,7 @@ class ApiKey:
     sites: frozenset[str] | None = None
     expires_at: int | None = None
     name: str | None = None
+    request: RequestMark | None = None
 
     def encode(self) -> bytes:
         """Return the record's value."""
@@ -51,6 +54,7 @@ class ApiKey:
             sites=None if self.sites is None else sorted(self.sites),
             expires_at=None if self.expires_at is None else format_time(self.expires_at),
             name=self.name,
+            request=None if self.request is None else KeyRequest(*self.request),
         )
         return _ENCODER.encode(record)
 
@@ -73,13 +77,14 @@ def make_key(
     sites: frozenset[str] | None = None,
     expires_at: int | None = None,
     name: str | None = None,
+    request: RequestMark | None = None,
 ) -> tuple[ApiKey, str]:
     """Return a new key with a random id, and its text."""
     key_id = secrets.token_hex(8)
     text = new_key(key_id)
     key = ApiKey(
         id=key_id, digest=digest_of(text), org_id=org_id, scope=scope, created_at=now, sites=sites,
-        expires_at=expires_at, name=name,
+        expires_at=expires_at, name=name, request=request,
     )  # fmt: skip
     return key, text
 
@@ -102,6 +107,7 @@ def decode_key(key_id: str, value: bytes) -> ApiKey:
         sites=None if record.sites is None else frozenset(record.sites),
         expires_at=None if record.expires_at is None else parse_time(record.expires_at),
         name=record.name,
+        request=None if record.request is None else RequestMark(record.request.key, record.request.sha256),
     )
 
 
@@ -127,7 +133,7 @@ def shown(key: ApiKey) -> dict[str, Any]:
 
 
 class KeyRing:
-    """The keys that have not been revoked, by id."""
+    """The keys that have not been revoked, by id, in the order of their records."""
 
     def __init__(self, keys: Iterable[ApiKey] = ()) -> None:
         self._keys = {key.id: key for key in keys}
@@ -143,6 +149,14 @@ class KeyRing:
         """Return an org's keys, the oldest first."""
         found = [key for key in self._keys.values() if key.org_id == org_id]
         return sorted(found, key=lambda key: (key.created_at, key.id))
+
+    def made_by(self, org_id: str, request: str, now: int) -> ApiKey | None:
+        """Return the first key that a request made at most 24 hours before ``now``, by its Idempotency-Key."""
+        for key in self._keys.values():
+            if key.request is not None and (key.org_id, key.request.key) == (org_id, request):
+                if key.created_at > now - REMEMBERED_MS:
+                    return key
+        return None
 
     def holder(self, text: str, now: int) -> ApiKey | None:
         """Return the key of a text, None when it is none, is revoked or has expired at ``now``."""

@@ -12,9 +12,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from click.testing import CliRunner, Result
 
+from schemas.config_headers import RequestMark
 from stream_app.authoring.api_key_topic import ApiKeyFollower, read_keys, write_key
 from stream_app.authoring.api_keys import ApiKey, make_key
-from stream_app.authoring.key_administration import KeyAdministration, KeysUnavailable
+from stream_app.authoring.key_administration import KeyAdministration, KeysUnavailable, MadeBefore, MadeKey
 from stream_app.operations.broker import EmbeddedKafka
 from stream_app.operations.key_commands import keys as commands
 from stream_app.operations.topic_administration import administration, ensure_topics
@@ -63,6 +64,17 @@ async def test_a_key_is_in_force_and_revoked_on_every_follower(settings: Setting
         assert revoked is not None and revoked.in_force and not opens(one, new.text)
         await until(lambda: not opens(other, new.text))
         assert await desk.revoke(new.key.id) is None
+
+
+async def test_of_requests_with_one_idempotency_key_one_makes_a_key(settings: Settings) -> None:
+    mark = RequestMark.of("once", {"scope": "read"})
+    async with asyncio.timeout(LIMIT_SECONDS):
+        desks = [KeyAdministration(settings) for _ in range(4)]
+        answers = await asyncio.gather(*(desk.make_once(mark, "1", "read") for desk in desks))
+        [new] = [one for one in answers if isinstance(one, MadeKey)]
+        assert await desks[0].of_org("1") == [new.key]
+        assert [one for one in answers if one is not new] == [MadeBefore(new.key, same=True)] * 3
+        assert await desks[1].make_once(mark, "1", "read") == MadeBefore(new.key, same=True)
 
 
 async def test_a_damaged_record_ends_no_follower(settings: Settings) -> None:

@@ -367,6 +367,8 @@ HEADERS: Final = (
     *(Bad("POST", path, 400, "invalid_idempotency_key", body=encoded(GOOD["POST", path]),
           headers={**JSON, "Idempotency-Key": one})
       for path in (SCORE, TAGS, RULES, EVENTS, PROFILES, ROLLBACK) for one in NO_KEY_TEXT),
+    *(Bad("POST", "keys", 400, "invalid_idempotency_key", body=b'{"orgId": "1", "scope": "read"}', key="root",
+          headers={**JSON, "Idempotency-Key": one}) for one in NO_KEY_TEXT),
     *(Bad("POST", path, 400, "invalid_idempotency_key", headers={"Idempotency-Key": one})
       for path in (PUBLISH, UNPUBLISH, DISCARD) for one in NO_KEY_TEXT),
     *(Bad(method, path, 412, "precondition_failed", body=encoded(body), headers={**JSON, "If-Match": one})

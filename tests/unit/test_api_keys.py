@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from stream_app.authoring import api_key_topic
+from schemas.config_headers import RequestMark
+from stream_app.authoring import api_key_topic, key_administration
 from stream_app.authoring.api_key_topic import STALE_SECONDS, ApiKeyFollower
-from stream_app.authoring.api_keys import ApiKey, KeyRing, decode_key, digest_of, make_key, new_key
-from stream_app.authoring.key_administration import MadeKey
+from stream_app.authoring.api_keys import REMEMBERED_MS, ApiKey, KeyRing, decode_key, digest_of, make_key, new_key
+from stream_app.authoring.key_administration import KeyAdministration, MadeBefore, MadeKey
 from stream_app.settings import load_settings
 from tests.unit.web_fakes import api_key
 
@@ -34,7 +36,7 @@ def test_a_key_is_kept_as_its_hash_only() -> None:
     secret = text.rpartition("_")[2]
     assert msgspec.json.decode(key.encode()) == {
         "hash": digest_of(text).hex(), "orgId": "1", "scope": "read", "createdAt": "2026-03-01T14:30:00.000Z",
-        "sites": ["1", "2"], "expiresAt": "2026-03-01T14:30:01.000Z", "name": "CRM",
+        "sites": ["1", "2"], "expiresAt": "2026-03-01T14:30:01.000Z", "name": "CRM", "request": None,
     }  # fmt: skip
     assert secret not in key.encode().decode()
     assert decode_key(key.id, key.encode()) == key
@@ -201,3 +203,61 @@ async def test_no_error_but_a_stop_ends_the_following_of_api_keys(
     assert [repr(failure) in record.message for record in caplog.records] == [True]
     assert bool(caplog.records[0].exc_info) == isinstance(failure, RuntimeError | KeyError)
     await follower.stop()
+
+
+class MemoryTopic:
+    """The topic ``api-keys`` in memory; the first readers wait for each other, so that none sees another's key."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, together: int = 1) -> None:
+        self.records: list[tuple[str, bytes | None]] = []
+        self.met = asyncio.Barrier(together)
+        self.reads = 0
+        monkeypatch.setattr(key_administration, "read_keys", self.read)
+        monkeypatch.setattr(key_administration, "write_key", self.write)
+
+    async def read(self, _: Any) -> KeyRing:
+        ring = self.ring()
+        self.reads += 1
+        if self.reads <= self.met.parties:
+            await self.met.wait()
+        return ring
+
+    async def write(self, _: Any, key_id: str, key: ApiKey | None) -> int:
+        await asyncio.sleep(0)
+        self.records.append((key_id, None if key is None else key.encode()))
+        return len(self.records) - 1
+
+    def ring(self) -> KeyRing:
+        ring = KeyRing()
+        for key_id, value in self.records:
+            assert ring.fold(key_id.encode(), value) is None
+        return ring
+
+
+@pytest.mark.parametrize("together", [1, 2, 5])
+async def test_of_requests_with_one_idempotency_key_one_makes_a_key(
+    together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, mark = MemoryTopic(monkeypatch, together=together), RequestMark.of("once", {"scope": "read"})
+    desk = KeyAdministration(load_settings({}, {}, tmp_path))
+    answers = await asyncio.gather(*(desk.make_once(mark, "1", "read") for _ in range(together)))
+    [made] = [one for one in answers if isinstance(one, MadeKey)]
+    assert [key.id for key in topic.ring().of_org("1")] == [made.key.id]
+    assert topic.ring().holder(made.text, NOW) == made.key
+    before = MadeBefore(made.key, same=True)
+    assert [one for one in answers if one is not made] == [before] * (together - 1)
+    assert await desk.make_once(mark, "1", "read") == before
+    assert await desk.make_once(RequestMark.of("once", {"scope": "admin"}), "1", "admin") == replace(before, same=False)
+    assert isinstance(await desk.make_once(mark, "2", "read"), MadeKey)
+    assert len(topic.ring()) == 2
+
+
+def test_a_request_is_remembered_for_a_day_or_until_its_key_is_revoked() -> None:
+    mark = RequestMark("once", "ab")
+    key, ring = made(request=mark)[0], KeyRing()
+    assert ring.fold(key.id.encode(), key.encode()) is None
+    assert ring.get(key.id) == key == ring.made_by("1", "once", NOW + REMEMBERED_MS - 1)
+    assert ring.made_by("1", "once", NOW + REMEMBERED_MS) is None
+    assert ring.made_by("1", "other", NOW) is ring.made_by("2", "once", NOW) is None
+    ring.fold(key.id.encode(), None)
+    assert ring.made_by("1", "once", NOW) is None

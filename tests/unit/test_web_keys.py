@@ -100,6 +100,36 @@ async def test_no_broker_is_a_503_that_says_when_to_come_back() -> None:
             assert (answer.status, "Retry-After" in answer.headers) == (503, True)
 
 
+async def test_a_repeat_with_its_idempotency_key_is_told_which_key_was_made() -> None:
+    async with serving(World()) as client:
+
+        async def ask(key: str = "once", **body: Any) -> Any:
+            asked = {"orgId": "1", "scope": "read", **body}
+            answer = await client.post("/v1/keys", json=asked, headers=bearer(ROOT, **{"Idempotency-Key": key}))
+            return answer, await answer.json()
+
+        _, first = await ask(name="CRM")
+        new = first["data"]
+        answer, repeat = await ask(name="CRM")
+        assert (answer.status, repeat["code"], repeat["keyId"]) == (409, "key_made", new["id"])
+        assert answer.headers["Location"] == f"/v1/keys/{new['id']}" and new["key"] not in await answer.text()
+        answer, other = await ask(name="Shop")
+        assert (answer.status, other["code"]) == (422, "idempotency_key_reused")
+        assert [(await ask(*one))[0].status for one in (("twice",), ("",), ("x" * 256,))] == [201, 400, 400]
+        assert (await ask(orgId="2", name="CRM"))[0].status == 201  # a key of its org
+        assert (await client.delete(f"/v1/keys/{new['id']}", headers=bearer(ROOT))).status == 204
+        assert (await ask(name="CRM"))[0].status == 201
+
+
+async def test_no_broker_and_an_idempotency_key_is_a_503_that_may_be_sent_again() -> None:
+    world = World()
+    world.key_desk.broken = True
+    async with serving(world) as client:
+        headers = bearer(ROOT, **{"Idempotency-Key": "once"})
+        answer = await client.post("/v1/keys", json={"orgId": "1", "scope": "read"}, headers=headers)
+        assert (answer.status, "send it again as it was" in (await answer.json())["detail"]) == (503, True)
+
+
 async def test_an_id_that_is_none_is_unknown() -> None:
     async with serving(World()) as client:
         for name in ("a_b", "%0A", "x" * 65):

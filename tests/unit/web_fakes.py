@@ -10,12 +10,13 @@ import msgspec
 
 from schemas.api_keys import Scope
 from schemas.authored import Rule
+from schemas.config_headers import RequestMark
 from schemas.ids import contact_key
 from schemas.journal import SourceCounters
 from schemas.outputs import Award, EventCause, ScoreChanged, ThresholdCrossed
 from schemas.state import CORE, FACTS, HAS_FACTS, SCHEMA_VERSION, SEPARATOR, Core, Facts, ProfileState
 from stream_app.authoring.api_keys import ApiKey, KeyRing, digest_of, make_key
-from stream_app.authoring.key_administration import KeysUnavailable, MadeKey, Revoked
+from stream_app.authoring.key_administration import KeysUnavailable, MadeBefore, MadeKey, Revoked
 from stream_app.delivery.rekey import RekeyCounters, RekeyStatus
 from stream_app.delivery.status import DeliveryCounters, PartitionStatus
 from stream_app.processing.placement import partition_of
@@ -199,6 +200,12 @@ class FakeKeyDesk:
         key, text = make_key(org_id=org_id, scope=scope, now=1_772_375_400_000, **more)
         self._ring().fold(key.id.encode(), key.encode())
         return MadeKey(key, text, self.in_force)
+
+    async def make_once(self, request: RequestMark, org_id: str, scope: Scope, **more: Any) -> MadeKey | MadeBefore:
+        made = self._ring().made_by(org_id, request.key, 1_772_375_400_000)
+        if made is not None:
+            return MadeBefore(made, made.request == request)
+        return await self.make(org_id, scope, request=request, **more)
 
     async def of_org(self, org_id: str) -> list[ApiKey]:
         return self._ring().of_org(org_id)
