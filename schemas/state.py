@@ -36,7 +36,7 @@ ONCE_VALUES: Final = 1000
 CLICK_HASHES: Final = 256
 VISIT_TIMES: Final = 8
 LINEAR_DAYS: Final = 400
-LINEAR_PILES: Final = 4_000
+LINEAR_BYTES: Final = 128_000
 
 HAS_FACTS: Final = 1
 HAS_COMMANDS: Final = 2
@@ -73,8 +73,8 @@ class LinearSums(msgspec.Struct, array_like=True, gc=False, frozen=True, tag="l"
     """What is left of a profile's awards where each loses ``percent`` in each ``days``, until nothing is left.
 
     ``told`` as above. ``piles`` holds (group, UTC day, 10^-9 points, the same times ms within the day, bytes as above),
-    in that order; of one day and group the gains and the losses apart. At most LINEAR_DAYS of each, and of all that an
-    org's profiles have of a contact about LINEAR_PILES: 25 bytes a pile and its group's name.
+    in that order; of one day and group the gains and the losses apart. At most LINEAR_DAYS of each, and of a
+    contact's profiles together some LINEAR_BYTES: 25 bytes a pile and its group's name.
     """
 
     told: int

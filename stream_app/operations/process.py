@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from stream_app.operations.allocator import tune_allocator
+from stream_app.operations.allocator import give_back, tune_allocator
 from stream_app.operations.own_url import OwnUrl
 from stream_app.operations.topic_administration import TopicsRefused, check_topics
 from stream_app.settings import Settings
@@ -89,7 +89,8 @@ class WhenReady(Service):
 class CyclesCollected(Service):
     """Collects after each rebalance what partitions that moved away have left: clients and tasks that hold each other.
 
-    The thresholds alone would let megabytes of that stand for hours.  Costs the loop some 25 ms.
+    The thresholds alone would let megabytes of that stand for hours; what is free then goes back to the machine.  Costs
+    the loop some 30 ms.
     """
 
     def __init__(self, app: faust.App) -> None:
@@ -104,6 +105,7 @@ class CyclesCollected(Service):
             if not self._app.rebalancing and collected_at != self._app.rebalancing_count:
                 collected_at = self._app.rebalancing_count
                 gc.collect()
+                give_back()
 
 
 def tune_collector() -> None:

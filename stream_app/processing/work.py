@@ -20,6 +20,7 @@ from stream_app.processing.dead_letters import dead_letter
 from stream_app.processing.due_index import Agenda, cores
 from stream_app.processing.output_headers import MINIMAL, NO_HEADERS, HeaderStyle, cloudevents
 from stream_app.processing.overlay import Entry, Overlay
+from stream_app.scoring.decay_due import weight
 from stream_app.scoring.decide import Input, looks_back, needs_all, recalls
 from stream_app.scoring.decision import Erased
 from stream_app.scoring.due import decide_on_time, ring
@@ -100,11 +101,15 @@ class Work:
                 self._bury(source, record, rejected)
 
     def due(self, until: int, limit: int) -> int:
-        """Let at most ``limit`` alarms at or before ``until`` ring, in (due time, key) order; return how many did."""
+        """Let alarms at or before ``until`` ring, in (due time, key) order; return how many did.
+
+        At most ``limit``, fewer where a look takes long.
+        """
         agenda = Agenda(self._committed, self._overlay, until)
-        rung = 0
-        while rung < limit and (next_ := agenda.next()) is not None:
+        rung = heavy = 0
+        while heavy < limit and (next_ := agenda.next()) is not None:
             key, entry, contact = next_
+            heavy += weight(contact.core)
             told = ring(contact, entry.org_id, entry.contact_id, self._rulebook, until)
             entry.contact = told.contact
             self._collect(key, entry, told.outputs)
@@ -114,13 +119,16 @@ class Work:
         return rung
 
     def sweep(self, after: bytes, limit: int) -> bytes | None:
-        """Re-evaluate at most ``limit`` contacts: what they are shown (D15), and when their alarms ring."""
+        """Re-evaluate contacts: what they are shown (D15), and when their alarms ring; at most ``limit``, as `due`."""
         last: bytes | None = None
-        for done, (name, key) in enumerate(cores(self._committed, after)):
-            if done == limit:
+        heavy = 0
+        for name, key in cores(self._committed, after):
+            if heavy >= limit:
                 return last
             entry = self._overlay.entries.get(key) or self._overlay.load(key)
+            heavy += 1
             if entry is not None and entry.contact is not None:
+                heavy += weight(entry.contact.core) - 1
                 if not entry.complete and asks_facts(entry.org_id, self._rulebook):
                     self._overlay.complete(key, entry)
                 entry.contact, outputs = sweep(

@@ -18,7 +18,7 @@ from schemas.outputs import ScoreChanged
 from stream_app.delivery.handler import Output
 from stream_app.reading.award_rows import Asked, KnownRows, Run
 
-KEPT_BYTES: Final = 1 << 20  # some 1,000 changes of 700 bytes; one of many awards has several thousand
+KEPT_BYTES: Final = 512 << 10  # some 500 changes of 700 bytes; one of many awards has several thousand
 EACH_BYTES: Final = 128  # what Python needs for an output beside its texts, or for a header of it
 ROWS_PER_CONTACT: Final = 100
 

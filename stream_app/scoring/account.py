@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from schemas.outputs import Award
-from schemas.state import Parts, ProfileState
+from schemas.state import LINEAR_BYTES, Parts, ProfileState
 from stream_app.scoring.decay import NO_PARTS, Sums, open_sums, same_kind, unclamped
 from stream_app.scoring.half_life import NANO
 from stream_app.scoring.profiles import ScoredProfile
@@ -42,11 +42,14 @@ def instant(clock: int, born_at: int, at: int = 0) -> int:
 
 
 class Account:
-    """One profile that this cause touches at ``clock``; ``due`` is set when it is to show what it has come to."""
+    """One profile that this cause touches at ``clock``; ``due`` is set when it is to show what it has come to.
 
-    __slots__ = ("_clock", "_sums", "awards", "due", "fit", "groups", "profile", "state", "total")
+    ``room`` is how many bytes a line may keep of it.
+    """
 
-    def __init__(self, profile: ScoredProfile, state: ProfileState, clock: int) -> None:
+    __slots__ = ("_clock", "_room", "_sums", "awards", "due", "fit", "groups", "profile", "state", "total")
+
+    def __init__(self, profile: ScoredProfile, state: ProfileState, clock: int, room: int = LINEAR_BYTES) -> None:
         self.profile = profile
         self.state = state
         self.total = state.total
@@ -56,9 +59,10 @@ class Account:
         self.awards: list[Award] = []
         self.due = False
         self._clock = clock if state.decay is None else max(clock, state.decay.told)
+        self._room = room
         self._sums: Sums | None = None
         if profile.decay is not None:
-            self._sums = open_sums(profile, profile.decay, state, self._clock)
+            self._sums = open_sums(profile, profile.decay, state, self._clock, room)
 
     def count(self, group: str | None, points: int) -> None:
         """Let points count in the group that their rule has now."""
@@ -74,7 +78,7 @@ class Account:
         """Forget groups, what fit rules pay, and what is left of awards."""
         self.groups, self.fit = {}, {}
         if self.profile.decay is not None:
-            self._sums = open_sums(self.profile, self.profile.decay, ProfileState(), self._clock)
+            self._sums = open_sums(self.profile, self.profile.decay, ProfileState(), self._clock, self._room)
 
     @property
     def unclamped(self) -> int:

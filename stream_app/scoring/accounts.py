@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 
 from schemas.outputs import Award
-from schemas.state import Core, Facts
+from schemas.state import LINEAR_BYTES, Core, Facts
 from stream_app.scoring.account import Account, Paying, instant
 from stream_app.scoring.conditions import Known
 from stream_app.scoring.contact import NEW_PROFILE
-from stream_app.scoring.decay import NO_PARTS
+from stream_app.scoring.decay import NO_PARTS, room_for
 from stream_app.scoring.decay_due import next_move
 from stream_app.scoring.fit import FitRule
 from stream_app.scoring.ledger import Occasion, Output, cut, fires_after, post
@@ -139,7 +139,9 @@ class Accounts:
         account = self._open.get(profile_id)
         if account is None:
             profile = self._org.profiles.get(profile_id, PLAIN)
-            account = self._open[profile_id] = Account(profile, self._states.get(profile_id, NEW_PROFILE), self._clock)
+            room = LINEAR_BYTES if profile.decay is None else room_for(profile_id, self._states)
+            state = self._states.get(profile_id, NEW_PROFILE)
+            account = self._open[profile_id] = Account(profile, state, self._clock, room)
         return account
 
     def _log(

@@ -47,13 +47,15 @@ def acted_at_first(core: Core, clock: int) -> int:
 def _before_moves(due: int | None, before: Core, after: Core, org: OrgRules, clock: int) -> int | None:
     """Return an alarm that is not later than what decay does to the profiles that an input has moved.
 
-    Nothing but a threshold is passed before the next tick: what comes then is found out when the alarm rings there.
+    Of one that was told of now nothing but a threshold is passed before its next tick, a day from now: what comes then
+    is found out when the alarm rings there.
     """
     for profile_id in org.clock.decays:
         state, profile = after.profiles.get(profile_id), org.profiles[profile_id]
         if state is None or state is before.profiles.get(profile_id):
             continue
-        due = sooner(due, next_move(profile, state) if may_cross(profile, state) else clock + DAY_MS)
+        told_now = state.decay is not None and state.decay.told == clock
+        due = sooner(due, clock + DAY_MS if told_now and not may_cross(profile, state) else next_move(profile, state))
     return due
 
 

@@ -69,13 +69,13 @@ def _obey(contact: Contact, command: Command, org: OrgRules, occasion: Occasion,
         case "set":
             return _set(contact, command, org, occasion, clock)
         case "reset":
-            return _reset(contact, org, occasion, clock)
+            return _reset(contact, command, org, occasion, clock)
         case "tag":
             return _tag(contact, command, org, occasion, clock)
         case "untag":
-            return _untag(contact, command.tag, org, occasion, clock)
+            return _untag(contact, command, org, occasion, clock)
         case "enrol":
-            return _without_points(contact, org, occasion, clock)
+            return _without_points(contact, command, org, occasion, clock)
         case _:
             assert_never(command.kind)
 
@@ -95,7 +95,7 @@ def _adjust(contact: Contact, command: Command, org: OrgRules, occasion: Occasio
 
 def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Overwrite the score, so that this is what is shown; silent unless ``fireTriggers`` (D8)."""
-    accounts = Accounts(contact.core, org, clock, clock)
+    accounts = Accounts(contact.core, org, clock, clock or command.at)
     points = command.amount - accounts.unclamped(command.profile_id)
     if points == 0:
         return Decision("no_effect", contact)
@@ -106,12 +106,12 @@ def _set(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, 
     return Decision("applied", _with_core(contact, core), outputs)
 
 
-def _reset(contact: Contact, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
+def _reset(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Set all scores to 0, drop fire counts and what they paid for; announced like an adjust (D26, decision 0005)."""
     if not all(fits(-state.total) for state in contact.core.profiles.values()):
         return _refuse("the award would leave int64")
     fresh = without_counts(contact)
-    accounts = Accounts(fresh.core, org, clock, clock)
+    accounts = Accounts(fresh.core, org, clock, clock or command.at)
     accounts.reset(RESET_REASON)
     core, outputs = accounts.settle(occasion)
     return Decision("applied" if outputs else "no_effect", _with_core(fresh, core), outputs)
@@ -121,24 +121,27 @@ def _tag(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, 
     """Give a tag; tag_added rules fire as if an event had come, without a site (D12)."""
     tag = command.tag
     if tag in contact.facts.tags:
-        return _without_points(contact, org, occasion, clock)
+        return _without_points(contact, command, org, occasion, clock)
     after = with_facts(contact, with_tag(contact.facts, tag))
     firing, capped, learnt = _firing(TAG_ADDED, {TAG_PROPERTY: tag}, after, command, org)
     core, outputs = pay_profiles(after.core, org, firing, after.facts, occasion, clock, command.at, changed=True)
     return Decision("applied", _with_core(after, core, learnt), outputs, capped)
 
 
-def _untag(contact: Contact, tag: str, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
+def _untag(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
+    tag = command.tag
     if tag not in contact.facts.tags:
-        return _without_points(contact, org, occasion, clock)
+        return _without_points(contact, command, org, occasion, clock)
     after = with_facts(contact, without_tag(contact.facts, tag))
-    core, outputs = pay_profiles(after.core, org, (), after.facts, occasion, clock, clock, changed=True)
+    core, outputs = pay_profiles(after.core, org, (), after.facts, occasion, clock, clock or command.at, changed=True)
     return Decision("applied", _with_core(after, core), outputs)
 
 
-def _without_points(contact: Contact, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
+def _without_points(contact: Contact, command: Command, org: OrgRules, occasion: Occasion, clock: int) -> Decision:
     """Return what an order does that has nothing to do: it is an input all the same (D24)."""
-    core, outputs = pay_profiles(contact.core, org, (), contact.facts, occasion, clock, clock, changed=False)
+    core, outputs = pay_profiles(
+        contact.core, org, (), contact.facts, occasion, clock, clock or command.at, changed=False
+    )
     return Decision("applied" if outputs else "no_effect", _with_core(contact, core), outputs)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from schemas.clock_rules import Decay
-from schemas.state import DecaySums, HalfLifeSums, LinearSums, Parts, ProfileState
+from schemas.state import LINEAR_BYTES, DecaySums, HalfLifeSums, LinearSums, Parts, ProfileState
 from stream_app.scoring.half_life import NANO, HalfLife, Left
 from stream_app.scoring.linear import Linear
 from stream_app.scoring.profiles import ScoredProfile
@@ -43,15 +43,21 @@ class Sums(Protocol):
         ...
 
 
+def room_for(profile_id: str, states: Mapping[str, ProfileState]) -> int:
+    """Return how many bytes a line may keep of one of a contact's profiles: all that have one share alike."""
+    others = sum(isinstance(state.decay, LinearSums) for one, state in states.items() if one != profile_id)
+    return LINEAR_BYTES // (1 + others)
+
+
 def same_kind(decay: Decay, kept: DecaySums | None) -> bool:
     """Tell whether a state is of the kind that a profile has; its parameters may be earlier ones."""
     return isinstance(kept, LinearSums if decay.half_life_days is None else HalfLifeSums)
 
 
-def open_sums(profile: ScoredProfile, decay: Decay, state: ProfileState, clock: int) -> Sums:
-    """Return what is left, by the profile's present decay."""
+def open_sums(profile: ScoredProfile, decay: Decay, state: ProfileState, clock: int, room: int = LINEAR_BYTES) -> Sums:
+    """Return what is left, by the profile's present decay; ``room`` is how many bytes a line may keep."""
     kept = state.decay
-    sums = _sums(decay, kept, profile.piles)
+    sums = _sums(decay, kept, room)
     if kept is None:
         for group, points in _earned(state).items():
             sums.add(group, points * NANO, min(profile.since, clock))
@@ -92,11 +98,11 @@ def by_group(fit: Fit) -> dict[str | None, int]:
     return paying
 
 
-def _sums(decay: Decay, kept: DecaySums | None, piles: int) -> Sums:
+def _sums(decay: Decay, kept: DecaySums | None, room: int) -> Sums:
     if decay.half_life_days is not None:
         return HalfLife(decay.half_life_days, kept if isinstance(kept, HalfLifeSums) else None)
     known = kept if isinstance(kept, LinearSums) else None
-    return Linear(decay.percent or 0, decay.period_days or 0, known, piles)
+    return Linear(decay.percent or 0, decay.period_days or 0, known, room)
 
 
 def _earned(state: ProfileState) -> dict[str | None, int]:

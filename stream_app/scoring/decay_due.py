@@ -6,12 +6,15 @@ alarm may lie before it; None when nothing moves any more.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
-from schemas.state import ProfileState
+from schemas.state import Core, LinearSums, ProfileState
 from schemas.times import DAY_MS, MAX_TIME
 from stream_app.scoring.decay import NO_PARTS, Sums, half_up, open_sums, same_kind, shares
 from stream_app.scoring.org_rules import OrgRules
 from stream_app.scoring.profiles import ScoredProfile
+
+PILES_LIKE_A_CONTACT: Final = 8
 
 Shares = Mapping[str | None, tuple[int, int, int]]
 
@@ -106,6 +109,12 @@ def moves(org: OrgRules, profiles: Mapping[str, ProfileState]) -> dict[str, int]
         for profile_id in sorted(org.clock.decays) if profile_id in profiles
     }  # fmt: skip
     return {profile_id: due for profile_id, due in found.items() if due is not None}
+
+
+def weight(core: Core) -> int:
+    """Return how many contacts without a line a look at this one takes as long as, so that a batch stays short."""
+    lines = (state.decay for state in core.profiles.values() if isinstance(state.decay, LinearSums))
+    return 1 + sum(len(line.piles) for line in lines) // PILES_LIKE_A_CONTACT
 
 
 def _course(profile: ScoredProfile, state: ProfileState) -> _Course | None:

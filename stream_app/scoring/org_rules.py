@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileBody, PublishedProfile, Rule
-from schemas.state import LINEAR_PILES
 from stream_app.scoring.fit import FitRule
 from stream_app.scoring.inactivity import Silence
 from stream_app.scoring.pages import NO_PAGES, Pages
@@ -112,17 +111,14 @@ def compile_org(
     """Return an org from its records."""
     of_profile = live_rules(authored, published)
     scoring = [rule for rules in of_profile.values() for rule in rules]
-    bodies: dict[str, ProfileBody] = {DEFAULT_PROFILE: profile or ProfileBody()}
-    bodies |= {profile_id: one.body for profile_id, one in sorted(published.items())}
-    lines = sum(body.decay is not None and body.decay.half_life_days is None for body in bodies.values())
-    profiles = {
+    since = clock.decays_since(DEFAULT_PROFILE)
+    default = ScoredProfile(DEFAULT_PROFILE, profile or ProfileBody(), of_profile[DEFAULT_PROFILE], since=since)
+    profiles = {DEFAULT_PROFILE: default} | {
         profile_id: ScoredProfile(
-            profile_id, body, of_profile[profile_id], published[profile_id].version if profile_id in published else 0,
-            clock.decays_since(profile_id), LINEAR_PILES // max(1, lines),
+            profile_id, one.body, of_profile[profile_id], one.version, clock.decays_since(profile_id)
         )
-        for profile_id, body in bodies.items()
-    }  # fmt: skip
-    default = profiles[DEFAULT_PROFILE]
+        for profile_id, one in sorted(published.items())
+    }
     fit = sorted((rule for one in profiles.values() for rule in one.fit.values()), key=_by_id)
     live = [rule for rule in scoring if rule.active]
     grouped = any(rule.group is not None for rule in live)

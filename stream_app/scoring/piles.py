@@ -18,6 +18,27 @@ REMEMBERED: Final = 16
 _POSITIVE: Final = 0x80  # below it is the first byte of what is not below 0
 
 
+class Course:
+    """The piles of a side by their mean times, with the sums of each and all later ones.
+
+    ``means`` are rounded down to a ms; ``amounts`` and ``moments`` as those of a side, each list ending with 0.
+    """
+
+    __slots__ = ("amounts", "means", "moments", "piles")
+
+    def __init__(self, piles: dict[int, Pile]) -> None:
+        rows = sorted(
+            (day * DAY_MS + moment // amount, day, (amount, moment)) for day, (amount, moment) in piles.items()
+        )
+        self.means = [mean for mean, _, _ in rows]
+        self.piles = [(day, pile) for _, day, pile in rows]
+        amounts, moments = [0], [0]
+        for day, (amount, moment) in reversed(self.piles):
+            amounts.append(amounts[-1] + amount)
+            moments.append(moments[-1] + moment + amount * day * DAY_MS)
+        self.amounts, self.moments = amounts[::-1], moments[::-1]
+
+
 class Side:
     """The gains or the losses of one group, a pile by UTC day.
 
@@ -25,11 +46,13 @@ class Side:
     that the state has.
     """
 
-    __slots__ = ("_oldest", "amount", "known", "moment", "piles")
+    __slots__ = ("_course", "_newest", "_oldest", "amount", "known", "moment", "piles")
 
     def __init__(self, piles: dict[int, Pile], known: dict[int, Row], amount: int = 0, moment: int = 0) -> None:
         self.piles, self.known, self.amount, self.moment = piles, known, amount, moment
         self._oldest: int | None = None
+        self._newest: int | None = None
+        self._course: Course | None = None
 
     def only(self, piles: dict[int, Pile]) -> "Side":
         """Return a side of these piles, of which some may be its own."""
@@ -40,7 +63,9 @@ class Side:
 
     def copy(self) -> "Side":
         """Return one that may be added to."""
-        return Side(self.piles.copy(), self.known.copy(), self.amount, self.moment)
+        side = Side(self.piles.copy(), self.known.copy(), self.amount, self.moment)
+        side._oldest, side._newest, side._course = self._oldest, self._newest, self._course
+        return side
 
     def add(self, day: int, amount: int, moment: int) -> None:
         """Put a pile on that of its day."""
@@ -49,7 +74,15 @@ class Side:
         had, had_moment = self.piles.get(day, (0, 0))
         self.piles[day] = (had + amount, had_moment + moment)
         self.known.pop(day, None)
-        self._oldest = None
+        self._oldest = None if self._oldest is None else min(self._oldest, day * DAY_MS)
+        self._newest = None if self._newest is None else max(self._newest, day * DAY_MS + moment // amount + 1)
+        self._course = None
+
+    def course(self) -> "Course":
+        """Return the piles in the order in which they end."""
+        if self._course is None:
+            self._course = Course(self.piles)
+        return self._course
 
     def oldest(self) -> int:
         """Return an instant, as late as is easily told, that is not after the mean time of any pile."""
@@ -62,7 +95,9 @@ class Side:
 
     def newest(self) -> int:
         """Return an instant that is not before the mean time of any pile."""
-        return max(day * DAY_MS + moment // amount for day, (amount, moment) in self.piles.items()) + 1
+        if self._newest is None:
+            self._newest = max(day * DAY_MS + moment // amount for day, (amount, moment) in self.piles.items()) + 1
+        return self._newest
 
     def joined(self, most: int) -> "Side":
         """Return it with its oldest piles joined, in the place of the first, so that there are ``most``."""

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from schemas.authored import DEFAULT_PROFILE, Rule
 from schemas.profiles import ProfileBody, Threshold
-from schemas.state import LINEAR_PILES
 from stream_app.scoring.fit import FitRule
 from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
 
@@ -24,24 +23,22 @@ class ScoredProfile:
     """One published profile; ``operands`` is None unless it has a formula, ``limited`` whether total is not what shows.
 
     ``decay`` is None unless it decays, since when what was earned before does is ``since``; ``limits`` by group.
-    ``piles`` is how many sums a line may keep of a contact, ``fit`` its fit rules by id, ``reads`` the profiles that
-    it shows something of.  ``shape`` is equal for two versions between which nothing can move what contacts without
-    input are shown; ``publishes`` the number of publishes so far, 0 for ``default``.
+    ``fit`` are its fit rules by id, ``reads`` the profiles that it shows something of.  ``shape`` is equal for two
+    versions between which nothing can move what contacts without input are shown; ``publishes`` the number of publishes
+    so far, 0 for ``default``.
     """
 
     __slots__ = (
-        "_ceiling", "_floor", "decay", "fit", "id", "limited", "limits", "operands", "piles", "publishes", "reads",
-        "shape", "since", "thresholds",
+        "_ceiling", "_floor", "decay", "fit", "id", "limited", "limits", "operands", "publishes", "reads", "shape",
+        "since", "thresholds",
     )  # fmt: skip
 
     def __init__(
-        self, profile_id: str, body: ProfileBody, rules: Iterable[Rule] = (), publishes: int = 0, since: int = 0,
-        piles: int = LINEAR_PILES,
-    ) -> None:  # fmt: skip
+        self, profile_id: str, body: ProfileBody, rules: Iterable[Rule] = (), publishes: int = 0, since: int = 0
+    ) -> None:
         self.id = profile_id
         self.decay = body.decay
         self.since = since
-        self.piles = piles
         self.publishes = publishes
         self.thresholds = _thresholds(body)
         self.operands = None if body.formula is None else tuple(body.formula.average)

@@ -112,7 +112,8 @@ class Reference:
         total = totals.get(fact["profileId"], 0)
         if fact["kind"] == "adjust":
             return total + fact["points"] in INT64
-        shown = Ledger(contact, self.book(version), fact["orgId"], clock).unlimited(fact["profileId"])
+        now = clock or max(fact["at"], contact["silent"].born)
+        shown = Ledger(contact, self.book(version), fact["orgId"], now).unlimited(fact["profileId"])
         return fact["score"] - shown in INT64 and total + fact["score"] - shown in INT64
 
     def sweep(self, keys: list[bytes], version: int, clock: int) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 DAY = 24 * 60 * 60 * 1000
 NANO = 10**9
 MOST_DAYS = 400
-MOST_PILES = 4000
+MOST_BYTES = 128_000
+PILE_BYTES = 28
 Body = dict[str, Any]
 Group = str | None
 
@@ -65,7 +66,7 @@ class HalfLife:
         half_life = decay["halfLifeDays"] * DAY
         return {group: [Fraction(halved(nano, clock - self.at, half_life), NANO)] for group, nano in self.sums.items()}
 
-    def tidy(self, decay: Body, clock: int, most: int = MOST_PILES) -> None:
+    def tidy(self, decay: Body, clock: int, room: int = MOST_BYTES) -> None:
         """Nothing of a half-life ends."""
 
 
@@ -95,14 +96,15 @@ class Line:
             found[group].append(sum((self.rest(decay, day, piles[day], clock) for day in piles), Fraction(0)))
         return found
 
-    def tidy(self, decay: Body, clock: int, most: int = MOST_PILES) -> None:
-        """What has ended goes; of more than 400, or a share of the most, the two oldest become one, as the older."""
+    def tidy(self, decay: Body, clock: int, room: int = MOST_BYTES) -> None:
+        """What has ended goes; of more than 400, or than there is room for, the two oldest become one, as the older."""
         for piles in self.piles.values():
             for day in [day for day in piles if self.rest(decay, day, piles[day], clock) == 0]:
                 del piles[day]
-        filled = [piles for piles in self.piles.values() if piles]
-        for piles in filled:
-            while len(piles) > min(MOST_DAYS, max(1, most // len(filled))):
+        filled = {side: piles for side, piles in self.piles.items() if piles}
+        for (group, _), piles in filled.items():
+            each = room // len(filled) // (PILE_BYTES + len((group or "").encode()))
+            while len(piles) > min(MOST_DAYS, max(1, each)):
                 first, second = sorted(piles)[:2]
                 points, moment = piles.pop(second)
                 piles[first][0] += points

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from tests.faults.reference_decay import DAY, MOST_PILES, NANO, Body, Group, HalfLife, Line, half_up
+from tests.faults.reference_decay import DAY, MOST_BYTES, NANO, Body, Group, HalfLife, Line, half_up
 from tests.faults.reference_rules import cross, thresholds_of
 
 
@@ -39,7 +39,7 @@ class Decaying:
     kept: HalfLife | Line | None = None
     kept_by: Body = field(default_factory=dict[str, Any])
     said: list[Told] = field(default_factory=list[Told])
-    most: int = MOST_PILES
+    room: int = MOST_BYTES
 
     # ------------------------------------------------------------------ what is shown
     def unclamped(self, clock: int) -> int:
@@ -71,7 +71,7 @@ class Decaying:
         self.said.append(Told(origin, self.shown, after, crossings if announce else []))
         self.shown, self.told = after, clock
         if self.kept is not None:
-            self.kept.tidy(self.body["decay"], clock, self.most)
+            self.kept.tidy(self.body["decay"], clock, self.room)
 
     # ------------------------------------------------------------------ changes of kind
     def meet(self, clock: int) -> bool:

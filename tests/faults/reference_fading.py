@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.faults.reference_clock import DAY
-from tests.faults.reference_decay import MOST_PILES, NANO, HalfLife, Line, half_up
+from tests.faults.reference_decay import MOST_BYTES, NANO, HalfLife, Line, half_up
 from tests.faults.reference_profiles import limited
 from tests.faults.reference_rules import cross, thresholds_of
 from tests.faults.reference_values import MAX_TIME
@@ -78,7 +78,7 @@ class Fading:
         self.clock = clock if kept is None else max(clock, kept["told"])
         self.store = new_store(self.decay)
         self.told: int | None = None
-        self.most = MOST_PILES
+        self.room = MOST_BYTES
         self.thresholds = thresholds_of(body)
         if kept is None:
             self.begin([(group, points * NANO) for group, points in earned(state).items()], since)
@@ -125,7 +125,7 @@ class Fading:
     def kept(self, is_told: bool) -> Body:
         """The state after the step; with a ScoreChanged what has ended goes."""
         if is_told:
-            self.store.tidy(self.decay, self.clock, self.most)
+            self.store.tidy(self.decay, self.clock, self.room)
         told = self.clock if is_told or self.told is None else self.told
         return {"told": told, "by": self.decay, **plain(self.store)}
 
@@ -144,7 +144,7 @@ class Fading:
         return after != before and cross(self.thresholds, before, after, self.state["held"])[0] != []
 
     def crosses_by_tick(self) -> bool:
-        """Whether a threshold is passed within a day of when it was told: nothing else is told before that."""
+        """Whether a threshold is passed within a day of when it was told: nothing else is told before that tick."""
         return self.told is not None and self.crosses(self.told + DAY)
 
     def next_due(self) -> int | None:

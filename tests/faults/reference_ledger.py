@@ -7,7 +7,7 @@ ids (S30); totals are raw, limits, groups, decay and formulas decide what is sho
 from copy import deepcopy
 from typing import Any
 
-from tests.faults.reference_decay import MOST_PILES
+from tests.faults.reference_decay import MOST_BYTES
 from tests.faults.reference_fading import NANO, Fading
 from tests.faults.reference_profiles import (
     before_limits,
@@ -61,8 +61,8 @@ class Ledger:
     def faded(self, profile: str, state: Body) -> Fading:
         since, _ = self.book.clock(self.org).decays[profile]
         fading = Fading(self.bodies[profile], state, since, self.clock)
-        lines = [one for one in self.bodies.values() if (one.get("decay") or {}).get("percent") is not None]
-        fading.most = MOST_PILES // max(1, len(lines))
+        others = {name: one for name, one in self.contact["profiles"].items() if name != profile}
+        fading.room = MOST_BYTES // (1 + sum("piles" in (one["decay"] or {}) for one in others.values()))
         return fading
 
     def let_fall(self, profile: str) -> None:

@@ -83,7 +83,8 @@ class Looks:
         else:
             states = {name: state for name, state in contact["profiles"].items() if state != before.get(name)}
             for profile, one in going_on(key, states, book).items():
-                moved.append(self.due(key, profile, one, book) if one.crosses_by_tick() else now + DAY)
+                waits = one.told == now and not one.crosses_by_tick()
+                moved.append(now + DAY if waits else self.due(key, profile, one, book))
         silent: Silent = contact["silent"]
         silent.after_input(book.clock(org), start, now, moved)
 

@@ -36,7 +36,7 @@ class Step:
             whole, origin, key, fact, version, contact,
         )  # fmt: skip
         self.book = whole.book(version)
-        at = clock if fact.get("kind") == "set" else fact["at"]
+        at = clock or fact["at"] if fact.get("kind") == "set" else fact["at"]
         now = clock or max(at, contact["silent"].born)  # at 0 the clock tells no time (decision 0015)
         self.ledger = Ledger(contact, self.book, fact["orgId"], now, at or now, everything=fact["is"] == "sweep")
         self.changed = False

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.outputs import ScoreChanged
-from schemas.state import LINEAR_PILES
+from schemas.state import LINEAR_BYTES
 from schemas.times import DAY_MS, format_time
 from stream_app.delivery.handler import Effects
-from stream_app.scoring import org_rules
+from stream_app.scoring import decay
 from stream_app.scoring.due import clock_rules_changed
 from stream_app.scoring.rulebook import Rulebook
 from stream_app.scoring.sweep import shown_may_move, sweep
@@ -74,10 +74,10 @@ def a_wait(r: Random) -> int:
     return r.choice([0, 0, 1, HOUR, 7 * HOUR, DAY_MS, DAY_MS + 1, 14 * DAY_MS, r.randrange(40 * DAY_MS)])
 
 
-def played(r: Random, steps: int, most: int = LINEAR_PILES) -> tuple[list[Told], list[Told], list[tuple[int, int]]]:
+def played(r: Random, steps: int, room: int = LINEAR_BYTES) -> tuple[list[Told], list[Told], list[tuple[int, int]]]:
     """What the engine told and what the reference did; and what each shows at the end of every step."""
     body, at = a_body(r), r.choice([T0 - 5 * DAY_MS, T0, T0 + DAY_MS])
-    engine, wanted = Fold(rulebook(*RULES, **body, updatedAt=format_time(at))), Decaying(body, since=at, most=most)
+    engine, wanted = Fold(rulebook(*RULES, **body, updatedAt=format_time(at))), Decaying(body, since=at, room=room)
     shown, fits = list[tuple[int, int]](), False
     engine.put(event("email_sent"))
     for _ in range(steps):
@@ -150,10 +150,10 @@ def test_decay_tells_what_the_reference_says(seed: int, steps: int) -> None:
 
 
 @settings(max_examples=150)
-@given(st.integers(0, 2**40), st.integers(1, 25), st.integers(1, 12))
-def test_what_a_line_keeps_is_joined_as_the_reference_joins_it(seed: int, steps: int, most: int) -> None:
-    with patch.object(org_rules, "LINEAR_PILES", most):
-        told, wanted, shown = played(Random(seed), steps, most)  # noqa: S311 - a repeatable draw
+@given(st.integers(0, 2**40), st.integers(1, 25), st.integers(1, 400))
+def test_what_a_line_keeps_is_joined_as_the_reference_joins_it(seed: int, steps: int, room: int) -> None:
+    with patch.object(decay, "LINEAR_BYTES", room):
+        told, wanted, shown = played(Random(seed), steps, room)  # noqa: S311 - a repeatable draw
     assert told == wanted
     assert all(engine == reference for engine, reference in shown)
 

@@ -18,7 +18,7 @@ from stream_app.delivery.handler import Batch, BatchKind, Effects, Record
 from stream_app.delivery.stores import Checkpoint, MemoryStore
 from stream_app.processing.due_index import due_of
 from stream_app.processing.handler import ScoringHandler
-from stream_app.scoring import org_rules
+from stream_app.scoring import decay
 from stream_app.scoring.rulebook import ConfigRecord, Rulebook
 from tests.faults import reference_ledger
 from tests.faults.authored import Authored, edited_records
@@ -186,8 +186,8 @@ def test_the_engine_is_exact_over_edits_publishes_sweeps_and_due_times(seed: int
 
 
 def test_the_engine_is_exact_where_lines_must_join_what_they_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(org_rules, "LINEAR_PILES", 5)
+    monkeypatch.setattr(decay, "LINEAR_BYTES", 300)
     assert not check(run(3, 500)).ok
-    monkeypatch.setattr(reference_ledger, "MOST_PILES", 5)
+    monkeypatch.setattr(reference_ledger, "MOST_BYTES", 300)
     verdict = check(run(3, 500))
     assert verdict.ok, verdict.table()

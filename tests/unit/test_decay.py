@@ -241,6 +241,29 @@ def test_a_fit_rule_takes_back_what_it_pays() -> None:
     assert fold_.score == 13
 
 
+@pytest.mark.parametrize(("kind", "more"), [("set", {"amount": 50}), ("adjust", {"amount": 37})])
+def test_S60_while_the_clock_stands_at_0_an_order_tells_its_own_time(kind: str, more: dict[str, Any]) -> None:
+    fold_ = Fold(book(decay={"halfLifeDays": 1}), clock=0)
+    fold_.put(event())
+    later = T0 + DAY_MS
+    fold_.put(command(kind, "c", at=later, **more))
+    assert fold_.score == 50  # 13 of 25 were left
+    assert fold_.outputs[-1].occurred_at == format_time(later)
+    kept = state(fold_).decay
+    assert isinstance(kept, HalfLifeSums) and (kept.at, kept.told) == (later, later)
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("reset", 0), ("untag", 13)])
+def test_S60_what_an_order_takes_back_is_taken_back_at_its_own_time(kind: str, shown: int) -> None:
+    fits = {"id": 9, "name": "Fits", "points": 30, "attribute": {"type": "tag", "op": "eq", "value": "x"}}
+    fold_ = Fold(book({**OPENED, "points": 100}, fits, decay={"halfLifeDays": 1}), clock=0)
+    fold_.put(event())
+    fold_.put(command("tag", "a", tag="x"))
+    assert fold_.score == 130
+    fold_.put(command(kind, "b", at=T0 + 3 * DAY_MS, **({"tag": "x"} if kind == "untag" else {})))
+    assert fold_.score == shown  # an eighth of 100
+
+
 # ---------------------------------------------------------------------------------------------- changes
 def test_D15_switched_to_the_other_kind_it_begins_with_what_is_left() -> None:
     fold_ = Fold(book({**OPENED, "points": 100}, decay={"halfLifeDays": 10}))

@@ -3,18 +3,15 @@
 from fractions import Fraction
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.state import LINEAR_DAYS, LINEAR_PILES, LinearSums
+from schemas.state import LINEAR_BYTES, LINEAR_DAYS, HalfLifeSums, LinearSums, ProfileState
 from schemas.times import DAY_MS
+from stream_app.scoring.decay import room_for
 from stream_app.scoring.half_life import NANO
 from stream_app.scoring.linear import Linear
-from tests.scoring_kit import published_record, rulebook, with_records
-
-HALF = {"halfLifeDays": 14}
-LINE = {"percent": 50, "periodDays": 30}
-OPENED = {"id": 1, "eventType": "email_open", "points": 25}
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.integers(0, DAY_MS - 1)), min_size=1, max_size=5), st.integers(1, 59))
@@ -59,12 +56,12 @@ def test_at_most_400_days_of_a_group_are_kept_apart_and_joining_loses_nothing_th
 
 def test_what_a_line_keeps_of_a_contact_has_a_bound() -> None:
     """100 groups paid on each of 400 days, gains and losses."""
-    line, kept = Linear(1, 36_500, most=1000), LinearSums(0, 1, 36_500)
+    line, kept = Linear(1, 36_500, room=30_000), LinearSums(0, 1, 36_500)
     for day in range(LINEAR_DAYS):
         for group in range(100):
             line.add(str(group), (1 - 2 * (group % 2)) * NANO, day * DAY_MS)
         kept = line.kept(day * DAY_MS)
-        line = Linear(1, 36_500, kept, 1000)
+        line = Linear(1, 36_500, kept, 30_000)
         assert len(kept.piles) <= 1000
     now = 500 * DAY_MS
     exact = sum(1 - Fraction(now - day * DAY_MS, 3_650_000 * DAY_MS) for day in range(LINEAR_DAYS))
@@ -84,16 +81,28 @@ def test_a_line_that_was_kept_last_goes_on_as_one_that_is_read_again(data: st.Da
             line.add(group, amount, at)
         kept = line.kept(now, now=data.draw(st.booleans()))
         again = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=LinearSums)
-        line, read = Linear(10, 5, kept, 9), Linear(10, 5, again, 9)
+        line, read = Linear(10, 5, kept, 300), Linear(10, 5, again, 300)
         for at in (now, line.ends_at(), data.draw(st.integers(now, now + 60 * DAY_MS))):
             assert (line.left(at), line.bends(at)) == (read.left(at), read.bends(at))
             assert line.kept(at) == read.kept(at)
         assert not any(any(sides) for sides in line.left(line.ends_at()).values())
 
 
-def test_the_more_profiles_of_an_org_decay_in_a_line_the_less_each_keeps() -> None:
-    book_ = rulebook(OPENED, decay=LINE)
-    assert book_.org("1").profiles["default"].piles == LINEAR_PILES
-    for number in range(4):
-        book_ = with_records(book_, published_record(number, f"p{number}", decay=HALF if number == 3 else LINE))
-    assert {one.piles for one in book_.org("1").profiles.values()} == {LINEAR_PILES // 4}
+@pytest.mark.parametrize("name", ["g", "\N{SPARKLES}" * 16])
+def test_long_names_of_groups_leave_room_for_fewer_days(name: str) -> None:
+    line, kept = Linear(1, 36_500), LinearSums(0, 1, 36_500)
+    for day in range(LINEAR_DAYS):
+        for group in range(50):
+            line.add(f"{name}{group}", 25 * NANO, day * DAY_MS + 1)
+        kept = line.kept(day * DAY_MS + 1)
+        line = Linear(1, 36_500, kept)
+    assert LINEAR_BYTES // 2 < len(msgspec.msgpack.encode(kept)) < LINEAR_BYTES
+
+
+def test_the_more_profiles_of_a_contact_decay_in_a_line_the_less_each_keeps() -> None:
+    """Also where they are published no more: their states are there."""
+    line, half = ProfileState(decay=LinearSums(0, 1, 1)), ProfileState(decay=HalfLifeSums(0, 1, 0))
+    states = {"default": ProfileState(), "half": half, "gone": line, "line": line}
+    assert room_for("default", states) == LINEAR_BYTES // 3
+    assert room_for("line", states) == LINEAR_BYTES // 2
+    assert room_for("new", {"half": half}) == LINEAR_BYTES
