@@ -186,8 +186,8 @@ def test_the_engine_is_exact_over_edits_publishes_sweeps_and_due_times(seed: int
 
 
 def test_the_engine_is_exact_where_lines_must_join_what_they_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decay, "LINEAR_BYTES", 300)
+    monkeypatch.setattr(decay, "LINEAR_BYTES", 60)
     assert not check(run(3, 500)).ok
-    monkeypatch.setattr(reference_ledger, "MOST_BYTES", 300)
+    monkeypatch.setattr(reference_ledger, "MOST_BYTES", 60)
     verdict = check(run(3, 500))
     assert verdict.ok, verdict.table()
