@@ -5,11 +5,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from schemas.events import Rejected
 from schemas.journal import PARTITION_RECORD_KEY
 from schemas.state import SCHEMA_VERSION, Core, Facts, Once, ProfileState
+from stream_app.authoring.config_log import ConfigLog
 from stream_app.authoring.rulebook_history import RulebookHistory, UnknownVersion
+from stream_app.operations import authoring_commands
 from stream_app.operations.dead_letters import DeadLetter
 from stream_app.operations.shown import contact_prefix, safe_text, shown_key, shown_state, shown_time
 from stream_app.operations.state_verify import state_difference
@@ -31,6 +34,15 @@ class Received:
 def letter(value: bytes | None = b"{}", reason: Any = "not_json", headers: Any = (), topic: str = "in") -> DeadLetter:
     key, kept, sent = dead_letter(topic, 2, Received(value, headers), Rejected(reason, "why"))
     return DeadLetter(2, 9, 1000, key, kept, sent)
+
+
+def test_a_rule_written_by_hand_is_listed_for_what_its_key_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(_: Any) -> ConfigLog:
+        return ConfigLog.of([ConfigRecord(b"rule:1:7", b"{}", 0), ConfigRecord(b"rule:2:1", b"{}", 1)])
+
+    monkeypatch.setattr(authoring_commands, "read_log", read)
+    listed = CliRunner().invoke(authoring_commands.rules, ["list", "--org", "1", "--bootstrap-servers", "127.0.0.1:1"])
+    assert (listed.exit_code, listed.stdout) == (0, "7  (no name)\n")
 
 
 def test_no_control_character_reaches_the_terminal() -> None:
