@@ -64,7 +64,8 @@ def list_(kind: Kind, settings: Settings, org: str, as_json: bool) -> None:
     if as_json:
         echo_json(found)
     for body in () if as_json else found:
-        click.echo(f"{body['id']}  {body.get('name', '(no name)')}" + (f"  {_standing(body)}" if kind == "profile" else ""))
+        standing = f"  {_standing(body)}" if kind == "profile" else ""
+        click.echo(f"{body['id']}  {body.get('name', '(no name)')}{standing}")
 
 
 @click.command(help="Print one object as JSON.")
