@@ -1,8 +1,9 @@
 """Whether every publish has reached every contact: a sweep that never began is in no journal.
 
-Laws: where no sweep is under way, each published profile shows what its limits, groups and formula make of what it has
-been paid (D1, D15, S34, S35), one that decays of what it had left when it was last told or has now (S38); said of the
-reference's contacts, which are compared with the stored ones elsewhere.
+Laws: where no sweep is owed (``sweep_order``), each contact goes by the clock rules in force, wherever there are any
+(decision 0014), and each published profile shows what its limits, groups and formula make of what it has been paid (D1,
+D15, S34, S35), one that decays of what it had left when it was last told or has now (S38); said of the reference's
+contacts, which are compared with the stored ones elsewhere.
 """
 
 from typing import TYPE_CHECKING
@@ -21,17 +22,22 @@ from tests.faults.reference_rules import Rulebook
 from tests.faults.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tests.faults.oracle import Standing
+    from tests.faults.journal_order import Standing
 
 
 def compare_shown(logs: Logs, reference: Reference, standings: "dict[int, Standing]", verdict: Verdict) -> None:
     for partition, standing in standings.items():
         value = last_changelog(logs, partition).get(PARTITION_RECORD_KEY)
-        if value is None or msgspec.json.decode(value, type=PartitionRecord).sweep is not None:
+        if value is None or standing.owed is not None:
             continue
+        if (sweep := msgspec.json.decode(value, type=PartitionRecord).sweep) is not None:
+            verdict.add("wrong", "sweep", partition, f"{sweep} is under way by its record, and done by its journal")
         book = reference.book(standing.version)
         for key in sorted(reference.homes[partition]):
             org = key.decode().partition(":")[0]
+            clock, knows = book.clock(org), reference.contacts[key]["silent"].knows
+            if (clock.rules or clock.decays) and knows != clock.version:
+                verdict.add("lost", "sweep", key.decode(), f"goes by clock rules of {knows}, not of {clock.version}")
             for profile, shown, wanted in stale_profiles(reference.contacts[key], book, org, standing.clock):
                 verdict.add("lost", "sweep", f"{key.decode()}/{profile}", f"shows {shown}, should show {wanted}")
 

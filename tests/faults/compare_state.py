@@ -20,7 +20,7 @@ from tests.faults.stored_contact import Sections, hash_of, stored_contact
 from tests.faults.verdict import Kind, Verdict
 
 if TYPE_CHECKING:
-    from tests.faults.oracle import Standing
+    from tests.faults.journal_order import Standing
 
 OUTCOMES = ("applied", "duplicate", "no_effect", "dead_letter")
 SEGMENT_SLACK = 32

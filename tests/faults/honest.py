@@ -1,7 +1,7 @@
 """An honest engine in memory: runs the reference and writes the logs that a right deployment would leave.
 
-Laws: batches are cut at random but deterministically, and the clock goes on between them and after the last; the
-plants of ``test_oracle`` then break one thing in these logs.
+Laws: batches are cut at random but deterministically, and the clock goes on between them and after the last, never
+ahead of what is there to be read (S60); the plants of ``test_oracle`` then break one thing in these logs.
 The records are those of ``load``, so what the oracle is tested with is what a campaign sends.
 """
 
@@ -17,6 +17,7 @@ from tests.faults.authored import config_records
 from tests.faults.compare_ingest import ORIGIN, key_of
 from tests.faults.compare_outputs import kept_value
 from tests.faults.compare_state import OUTCOMES
+from tests.faults.honest_sources import Sources
 from tests.faults.load import Load
 from tests.faults.logs import OUTPUTS, SOURCE_ROLES, WEB, Entry, Logs
 from tests.faults.oracle import contacts_of
@@ -27,7 +28,10 @@ from tests.faults.stored_contact import stored
 
 NOW_MS = 1_780_000_000_000
 RECORD_MS = 20_000
+RECORDS_AT_ONCE = 60  # of engagement that wait to be read, at most, once all that was there is
+BURST = 40  # records of engagement that come in a fifth of their time; then there is silence
 GAPS_MS = (0, 0, 0, 60_000)
+SENDERS_TIME = ("leadstream.engagement", f"leadstream.{WEB}")
 STORE_ID = "store-1"
 
 
@@ -43,23 +47,34 @@ class HonestEngine:
         for key, value in config_records(fading=self.fading):
             self.append(("leadstream.config", 0), key, value)
         soon = RECORD_MS / 1000 * events / partitions
-        for role, partition, key, value in Load(seed, events, NOW_MS, soon_seconds=soon).records():
+        load = Load(seed, events, NOW_MS, soon_seconds=soon)
+        for role, partition, key, value in load.records():
             count = self.logs.web if role == WEB else partitions
             where = murmur2(key or b"") % count if partition is None else partition % count
             place = (f"leadstream.{role}", where)
-            self.append(place, key, value, NOW_MS + RECORD_MS * len(self.logs.of(*place)))
+            self.append(place, key, value, self.sent_at(load.number))
             if role == WEB:
                 self.ingest(where)
         config = [(e.offset, e.key, e.value) for e in self.logs.of("leadstream.config", 0)]
         self.reference = Reference(config, partitions)
         self.version = len(config)
-        self.clock = dict.fromkeys(range(partitions), NOW_MS)
+        self.clock = dict.fromkeys(range(partitions), 0)
+        self.ceiling = dict.fromkeys(range(partitions), 0)
+        self.sources = {p: self.sources_of(p) for p in range(partitions)}
+
+    def sent_at(self, number: int) -> int:
+        burst, within = divmod(number, BURST)
+        return NOW_MS + RECORD_MS * (burst * BURST + within // 5) // self.logs.partitions
+
+    def sources_of(self, partition: int) -> Sources[Record]:
+        left = {name: self.logs.inputs(name, partition) for name in SOURCE_ROLES}
+        return Sources(left, NOW_MS, RECORDS_AT_ONCE * RECORD_MS)
 
     def append(
         self, place: tuple[str, int], key: bytes | None, value: bytes | None, at: int = NOW_MS, **headers: bytes
     ) -> None:
         log = self.logs.entries[place]
-        log.append(Entry(len(log), key, value, at, tuple(headers.items())))
+        log.append(Entry(len(log), key, value, at, tuple(headers.items()), place[0] not in SENDERS_TIME))
 
     def ingest(self, partition: int) -> None:
         """Forward the newest record of a partition of the source with any key."""
@@ -88,24 +103,25 @@ class HonestEngine:
         return self.logs
 
     def run_partition(self, partition: int) -> None:
-        left = {name: self.logs.inputs(name, partition) for name in SOURCE_ROLES}
-        left = {role: records for role, records in left.items() if records}
+        sources, seq = self.sources[partition], 0
         nexts: dict[str, int] = {}
-        seq = 0
-        while left:
-            role = self.random.choice(sorted(left))
-            take = self.random.randint(1, 40)
-            batch, left[role] = left[role][:take], left[role][take:]
-            if not left[role]:
-                del left[role]
+        while not sources.done:
+            role, batch = sources.take(self.random, 40)
+            self.ceiling[partition] = sources.ceiling(role)
+            sources.saw(role, batch)
             seq += 1
             nexts[batch[0].topic] = batch[-1].offset + 1
             self.run_batch(partition, seq, batch)
             self.account(partition, seq, nexts)
         for days in 1, 2:
-            self.clock[partition] += DAY
+            self.go_on(partition, DAY)
             self.run_clock(partition, seq + days)
             self.account(partition, seq + days, nexts)
+
+    def go_on(self, partition: int, by: int) -> None:
+        """Let time go by where everything is read."""
+        self.sources[partition].wall += by
+        self.clock[partition] = self.sources[partition].after(self.clock[partition])
 
     def account(self, partition: int, seq: int, nexts: dict[str, int]) -> None:
         counters = {topic: self.counters(topic, partition) for topic in nexts}
@@ -122,8 +138,9 @@ class HonestEngine:
 
     def see(self, record: Record) -> int:
         """The clock of a partition once it has seen a record."""
-        self.clock[record.partition] = max(self.clock[record.partition], record.timestamp)
-        return self.clock[record.partition]
+        clock = max(self.clock[record.partition], min(self.ceiling[record.partition], record.timestamp))
+        self.clock[record.partition] = clock
+        return clock
 
     def due(self, keys: list[bytes], clock: int) -> None:
         """Let what is due act; dishonest engines differ here."""
@@ -141,7 +158,10 @@ class HonestEngine:
         ]
 
     def run_batch(self, partition: int, seq: int, batch: list[Record]) -> None:
-        clock = max(self.clock[partition], *(record.timestamp for record in batch)) + self.random.choice(GAPS_MS)
+        sources, ceiling = self.sources[partition], self.ceiling[partition]
+        sources.wall += self.random.choice(GAPS_MS)
+        reached = max(self.clock[partition], min(ceiling, max(record.timestamp for record in batch)))
+        clock = sources.after(reached)
         keys = {*self.overdue(partition, clock), *(record.key or b"" for record in batch)}
 
         def applied() -> None:
@@ -152,19 +172,20 @@ class HonestEngine:
             self.due(contacts_of(self.reference, partition), clock)
 
         span = InputRange(batch[0].topic, batch[0].offset, batch[-1].offset + 1)
-        journal = BatchJournal(seq, "records", STORE_ID, self.version, clock, [span])
+        journal = BatchJournal(seq, "records", STORE_ID, self.version, clock, [span], ceiling)
         self.commit(partition, journal, keys, applied)
 
     def commit(self, partition: int, journal: BatchJournal, keys: set[bytes], work: Callable[[], None]) -> None:
         """Write what some work on these contacts has done, in the order of a transaction."""
+        now = self.sources[partition].wall
         sent = {name: len(self.reference.outputs[name]) for name in OUTPUTS}
         before = {key: stored(self.reference.contacts.get(key)) for key in sorted(keys)}
         work()
         for name in OUTPUTS:
             for key, body in self.reference.outputs[name][sent[name] :]:
                 value = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-                self.append((f"leadstream.{name}", partition), key, value)
-        self.append(("leadstream.journal", partition), str(partition).encode(), msgspec.json.encode(journal))
+                self.append((f"leadstream.{name}", partition), key, value, now)
+        self.append(("leadstream.journal", partition), str(partition).encode(), msgspec.json.encode(journal), now)
         for key, old in before.items():
             new = stored(self.reference.contacts.get(key))
             for name in sorted(old.keys() | new.keys()):

@@ -1,7 +1,7 @@
 """What the oracle reads: every log of one deployment, to its end, by librdkafka with read_committed.
 
-Laws: another client than the engine's; nothing is subscribed or committed; the end is the broker's last stable offset,
-and a log whose stable end stays below its end after the wait (an open transaction) is said in ``unstable``.
+Laws: another client than the engine's; nothing is subscribed or committed; ends are asked for with read_uncommitted, so
+that a log whose stable end stays below its end after the wait (an open transaction) is said in ``unstable``.
 """
 
 import re
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, TopicPartition
 
 from tests.faults.clients import make_consumer
 from tests.faults.reference_codec import Record
@@ -23,11 +23,14 @@ PATIENCE_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Entry:
+    """``appended``: the timestamp is the broker's, of the append, and not the sender's."""
+
     offset: int
     key: bytes | None
     value: bytes | None
     timestamp: int = 0
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    appended: bool = False
 
 
 @dataclass
@@ -79,15 +82,17 @@ def read_logs(bootstrap: str, prefix: str, app_id: str, partitions: int, web: in
     logs = Logs(prefix, app_id, partitions, web)
     settings: dict[str, Any] = {"check.crcs": True, "enable.auto.offset.store": False, "enable.partition.eof": True}
     consumer = make_consumer(bootstrap, "oracle", settings)
+    whole = make_consumer(bootstrap, "oracle", {"isolation.level": "read_uncommitted"})
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS
         ends: dict[Place, int] = {}
         for place in logs.places():
-            low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=30)
+            low, high = whole.get_watermark_offsets(TopicPartition(*place), timeout=30)
             logs.starts[place], ends[place], logs.entries[place] = low, high, []
         consumer.assign([TopicPartition(*place, logs.starts[place]) for place in logs.places()])
         _drain(consumer, logs, ends, deadline)
     finally:
+        whole.close()
         consumer.close()
     return logs
 
@@ -111,4 +116,7 @@ def _drain(consumer: Consumer, logs: Logs, ends: dict[Place, int], deadline: flo
 
 def _entry(message: Any) -> Entry:
     headers = tuple((name, value) for name, value in message.headers() or ())
-    return Entry(message.offset(), message.key(), message.value(), message.timestamp()[1], headers)
+    kind, timestamp = message.timestamp()
+    return Entry(
+        message.offset(), message.key(), message.value(), timestamp, headers, kind == TIMESTAMP_LOG_APPEND_TIME
+    )

@@ -37,7 +37,9 @@ def change_rulebook_version(logs: Logs) -> None:
 
 
 def change_award(logs: Logs) -> None:
-    log, i = middle(logs, SCORES)
+    """Of a contact that was never erased: what an erased one was paid is in no sum any more."""
+    erased = {entry.key for entry in logs.of(SCORES, 0) if entry.value is None}
+    log, i = middle(logs, SCORES, lambda e: e.key not in erased and bool(json.loads(e.value or b"{}").get("awards")))
     awards = json.loads(log[i].value or b"")["awards"]
     log[i] = changed(log[i], awards=[{**awards[0], "points": awards[0]["points"] + 1}, *awards[1:]])
 

@@ -9,9 +9,11 @@ import pytest
 
 from tests.faults import reference_clock
 from tests.faults.honest import NOW_MS, HonestEngine
+from tests.faults.honest_sources import Sources
 from tests.faults.logs import Logs
 from tests.faults.oracle import check
 from tests.faults.planted_logs import JOURNAL, SCORES, changed
+from tests.faults.reference_clock import DAY
 from tests.faults.reference_codec import Record
 from tests.faults.test_oracle import WrongRules
 
@@ -68,9 +70,21 @@ def hold_the_clock(logs: Logs) -> None:
     log[-1] = changed(log[-1], clock=json.loads(log[-2].value or b"")["clock"])
 
 
+def call_a_jump_event_time(logs: Logs) -> None:
+    log = logs.of(JOURNAL, 0)
+    log[-1] = changed(log[-1], clockMode="records")
+
+
+def read_what_came_later(logs: Logs) -> None:
+    """The last command of all came three days before a batch of the clock that had not read it."""
+    log, commands = logs.of(JOURNAL, 0), logs.of("leadstream.commands", 0)
+    commands.append(replace(commands[-1], offset=len(commands), timestamp=log[-1].timestamp - 3 * DAY))
+
+
 IN_LOGS: list[tuple[Callable[[Logs], None], str]] = [
     (lose_due_time, "lost output"), (repeat_due_time, "double output"), (move_due_time, "wrong output"),
     (pay_after_what_came_next, "wrong order"), (hold_the_clock, "wrong output"),
+    (call_a_jump_event_time, "wrong clock"), (read_what_came_later, "wrong clock"),
 ]  # fmt: skip
 
 
@@ -121,7 +135,32 @@ class CountsFromItsPublish(WrongRules):
     texts = ((b'{"id": 20, "name": "A day of silence"', b'{"active": false, "id": 20, "name": "A day of silence"'),)
 
 
+class AheadOfInput(HonestEngine):
+    """Once, in the middle, its clock is three days on, though there is input that it has not read."""
+
+    jumped = False
+
+    def sources_of(self, partition: int) -> Sources[Record]:
+        sources, after = super().sources_of(partition), Sources[Record].after
+
+        def jumping(clock: int) -> int:
+            jumps = bool(sources.unread()) and clock > NOW_MS and not self.jumped
+            self.jumped = self.jumped or jumps
+            return after(sources, clock) + 3 * DAY * jumps
+
+        sources.after = jumping
+        return sources
+
+
+class AheadOfTime(HonestEngine):
+    """Its clock is a day on when nobody's is; there is nothing left to be read."""
+
+    def go_on(self, partition: int, by: int) -> None:
+        self.clock[partition] += by
+
+
 IN_ENGINE = [
+    (AheadOfInput, "wrong clock"), (AheadOfTime, "wrong clock"),
     (ActsTwice, "double output"), (LosesDueTimes, "lost output"), (ActsAfterTheEvent, "wrong output"),
     (IgnoresCapOfSilence, "wrong output"), (NeverRepeats, "lost output"), (CountsFromItsPublish, "lost output"),
 ]  # fmt: skip

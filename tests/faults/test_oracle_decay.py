@@ -33,7 +33,7 @@ class Fades(Sweeps):
     def after_sweep(self, partition: int, record: PartitionRecord) -> None:
         for _ in range(2):
             record.seq += 1
-            self.clock[partition] += DAY
+            self.go_on(partition, DAY)
             self.run_clock(partition, record.seq)
             self.account(partition, record.seq, record.sources)
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, PartitionRecord, Sweep
-from tests.faults.authored import config_records
+from tests.faults.authored import STAMP, config_records, kept
 from tests.faults.honest import STORE_ID, HonestEngine
 from tests.faults.oracle import check
 from tests.faults.planted_logs import SCORES
@@ -26,6 +26,10 @@ class Sweeps(HonestEngine):
     def __init__(self) -> None:
         super().__init__(*self.load)
         place = ("leadstream.config", 0)
+        self.publish(place)
+        self.reference.config[:] = [(entry.offset, entry.key, entry.value) for entry in self.logs.of(*place)]
+
+    def publish(self, place: tuple[str, int]) -> None:
         for entry in list(self.logs.of(*place)):
             key, record = entry.key or b"", json.loads(entry.value or b"")
             if key.endswith(b":default"):
@@ -33,7 +37,6 @@ class Sweeps(HonestEngine):
             elif record.get("published"):
                 again = {"version": 2, "published": record["published"] | self.edit(record["published"])}
                 self.append(place, key, json.dumps(record | again).encode())
-        self.reference.config[:] = [(entry.offset, entry.key, entry.value) for entry in self.logs.of(*place)]
 
     def run_partition(self, partition: int) -> None:
         super().run_partition(partition)
@@ -59,10 +62,13 @@ class Sweeps(HonestEngine):
             (keys[: len(keys) // 2 + 1], Sweep(version, "", middle)),
             (keys[len(keys) // 2 + 1 :], Sweep(version, middle, middle, done=True)),
         ):
-            record.seq, record.rulebook_version = record.seq + 1, version
-            journal = BatchJournal(record.seq, "sweep", STORE_ID, version, record.clock, sweep=said)
-            self.commit(partition, journal, set(part), lambda part=part: self.look(part, version, record.clock))
-            self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
+            self.sweep_part(partition, record, part, said)
+
+    def sweep_part(self, partition: int, record: PartitionRecord, keys: list[bytes], part: Sweep) -> None:
+        record.seq, record.rulebook_version = record.seq + 1, part.version
+        journal = BatchJournal(record.seq, "sweep", STORE_ID, part.version, record.clock, sweep=part)
+        self.commit(partition, journal, set(keys), lambda: self.look(keys, part.version, record.clock))
+        self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
 
     def look(self, keys: list[bytes], version: int, clock: int) -> None:
         """Look at contacts; dishonest engines differ here."""
@@ -77,6 +83,74 @@ class NeverSweeps(Sweeps):
         journal = BatchJournal(record.seq, "clock", STORE_ID, version, record.clock)
         self.commit(partition, journal, set(), lambda: None)
         self.append((self.logs.changelog, partition), PARTITION_RECORD_KEY, msgspec.json.encode(record))
+
+
+class NeverHearsOfIt(Sweeps):
+    """Goes by the old rules for ever."""
+
+    def sweep_partition(self, partition: int, record: PartitionRecord, version: int) -> None:
+        pass
+
+
+class BeginsAtTheLast(Sweeps):
+    """Its journal and its work agree: one contact is looked at."""
+
+    def sweep_partition(self, partition: int, record: PartitionRecord, version: int) -> None:
+        *_, before, last = sorted(self.reference.homes[partition])
+        self.sweep_part(partition, record, [last], Sweep(version, *[(before + b"\x00c").hex()] * 2, done=True))
+
+
+class StopsInTheMiddle(Sweeps):
+    def sweep_part(self, partition: int, record: PartitionRecord, keys: list[bytes], part: Sweep) -> None:
+        if not part.done:
+            super().sweep_part(partition, record, keys, part)
+
+
+class LosesAPart(Sweeps):
+    """Looks at all, and has lost what the journal said of the first half."""
+
+    def sweep_part(self, partition: int, record: PartitionRecord, keys: list[bytes], part: Sweep) -> None:
+        if part.done:
+            super().sweep_part(partition, record, keys, part)
+
+
+class Silence(Sweeps):
+    """The publish brings a silence, which moves nothing that is shown at once."""
+
+    def publish(self, place: tuple[str, int]) -> None:
+        quiet = {"id": 90, "name": "Quiet from now on", "points": -2, "inactivity": {"days": 1, "repeat": True}}
+        self.append(place, *kept("rule", "1", quiet, STAMP))
+
+
+class Fit(Sweeps):
+    """The publish brings a fit rule, which no score follows from that is there already."""
+
+    def publish(self, place: tuple[str, int]) -> None:
+        fit = {"type": "attribute", "field": "country", "op": "eq", "value": "IT"}
+        self.append(place, *kept("rule", "1", {"id": 91, "name": "Italian", "points": 3, "attribute": fit}, STAMP))
+
+
+class SilenceNeverSwept(Silence, NeverSweeps):
+    pass
+
+
+class SilenceNeverHeardOf(Silence, NeverHearsOfIt):
+    pass
+
+
+class SilenceFromTheLast(Silence, BeginsAtTheLast):
+    pass
+
+
+class FitNeverSwept(Fit, NeverSweeps):
+    pass
+
+
+class ForgetsTheAlarm(Silence):
+    """Says that it has looked at all, and leaves each as it was; so does what the reference is told of."""
+
+    def sweep_part(self, partition: int, record: PartitionRecord, keys: list[bytes], part: Sweep) -> None:
+        super().sweep_part(partition, record, [], part)
 
 
 class Forgets(Sweeps):
@@ -128,15 +202,19 @@ class ScoresDrafts(WrongRules):
     texts = ((b'"published": null', b'"published": {"rules": []}'),)
 
 
-def test_an_honest_sweep_is_exact() -> None:
-    verdict = check(Sweeps().run())
+@pytest.mark.parametrize("kind", [Sweeps, Silence, Fit])
+def test_an_honest_sweep_is_exact(kind: type[Sweeps]) -> None:
+    verdict = check(kind().run())
     assert verdict.ok, verdict.table()
     assert verdict.totals["sweeps"] == 4
 
 
 IN_ENGINE: list[tuple[Callable[[], HonestEngine], set[str]]] = [
     (Forgets, {"lost output", "stale state"}), (TellsTwice, {"double output", "wrong state"}),
-    (TellsUnderTheOldRules, {"lost output"}), (NeverSweeps, {"lost sweep"}),
+    (TellsUnderTheOldRules, {"lost output"}), (NeverSweeps, {"lost sweep"}), (NeverHearsOfIt, {"lost sweep"}),
+    (BeginsAtTheLast, {"lost sweep"}), (StopsInTheMiddle, {"lost sweep"}), (LosesAPart, {"lost sweep"}),
+    (SilenceNeverSwept, {"lost sweep"}), (SilenceNeverHeardOf, {"lost sweep"}), (SilenceFromTheLast, {"lost sweep"}),
+    (FitNeverSwept, {"lost sweep"}), (ForgetsTheAlarm, {"stale state"}),
 ]  # fmt: skip
 IN_PROFILES: list[tuple[type[HonestEngine], set[str]]] = [
     (IgnoresGroups, {"wrong output", "wrong state"}), (NeverFollows, {"lost output"}),

@@ -22,7 +22,8 @@ from stream_app.scoring import decay
 from stream_app.scoring.rulebook import ConfigRecord, Rulebook
 from tests.faults import reference_ledger
 from tests.faults.authored import Authored, edited_records
-from tests.faults.honest import STORE_ID, HonestEngine
+from tests.faults.honest import NOW_MS, RECORD_MS, STORE_ID, HonestEngine
+from tests.faults.honest_sources import Sources
 from tests.faults.logs import SOURCE_ROLES, Entry, Logs
 from tests.faults.oracle import check
 from tests.faults.reference_looks import LOOKS_WITH_DECAY
@@ -30,6 +31,7 @@ from tests.scoring_kit import COMMANDS, CONTACTS, CROSSINGS, DEAD, ENGAGEMENT, S
 
 EDITS = 24
 TICK_CONTACTS = 500
+RECORDS_AT_ONCE = 15  # of engagement that wait to be read, at most, once all that was there is
 OF_DECAY = (LOOKS_WITH_DECAY, "changes by decay", "crossings by decay")
 
 
@@ -57,7 +59,7 @@ class RealEngine(HonestEngine):
         self.seed = seed
         self.first = self.version
         end = max(entry.timestamp for entries in self.logs.entries.values() for entry in entries)
-        begun = min(self.clock.values())
+        begun = NOW_MS
         for number in range(edits):
             at = begun + (end - begun) * (number + 1) // (edits + 2)
             for key, value in self.edits(number, format_time(at)):
@@ -85,24 +87,21 @@ class RealPartition:
         )  # fmt: skip
         self.store = MemoryStore(due_of)
         topics = [self.logs.topic(name) for name in SOURCE_ROLES]
+        left = {topic: self.logs.of(topic, partition) for topic in topics}
+        self.sources: Sources[Entry] = Sources(left, NOW_MS, RECORDS_AT_ONCE * RECORD_MS)
         counters = {topic: SourceCounters(start=0) for topic in topics}
         self.record = PartitionRecord(
             1, STORE_ID, dict.fromkeys(topics, 0), 0, engine.first, 0, {}, counters
         )  # fmt: skip
 
     def run(self) -> None:
-        left = {
-            self.logs.topic(name): list(self.logs.of(self.logs.topic(name), self.partition)) for name in SOURCE_ROLES
-        }
-        while any(left.values()):
+        while not self.sources.done:
             self.books.version = min(self.last, self.books.version + self.random.choice((0, 0, 1, 7, 40)))
-            topic = self.random.choice([topic for topic, entries in left.items() if entries])
-            size = self.random.randint(1, 40)
-            taken, left[topic] = left[topic][:size], left[topic][size:]
-            self.take(topic, taken)
+            self.take(*self.sources.take(self.random, 40))
             while self.random.random() < 0.6 and self.sweep():
                 pass
-            self.tick(self.random.choice((0, 0, 60_000, 600_000)))
+            while not self.sources.unread() and self.random.random() < 0.8:
+                self.tick(self.random.choice((0, 20_000, 60_000)))
         self.books.version = self.last
         for day in range(3):
             self.tick(day * 86_400_000)
@@ -112,14 +111,16 @@ class RealPartition:
                 pass
 
     def take(self, topic: str, entries: list[Entry]) -> None:
-        ceiling = self.random.choice((None, None, self.record.clock, entries[len(entries) // 2].timestamp))
+        ceiling = self.sources.ceiling(topic)
+        self.sources.saw(topic, entries)
         batch = self.begin("records", ceiling)
         work = self.handler.begin(batch, self.store)
         records: Iterator[Record] = iter(entries)  # type: ignore[assignment] # headers as a tuple, which is read only
         *_, (_, newest) = steps.feed(work, topic, self.partition, records, 7)
         after = steps.following(self.record, batch, self.handler)
         steps.see(after, topic, newest)
-        after.clock = work.clock + self.random.choice((0, 0, 1_000))
+        self.sources.wall += self.random.choice((0, 0, 1_000))
+        after.clock = self.sources.after(work.clock)
         effects = steps.finish(work, after.clock, TICK_CONTACTS, len(entries))
         span = InputRange(topic, self.record.sources[topic], entries[-1].offset + 1)
         steps.account(after, topic, span.to, len(entries), effects)
@@ -128,7 +129,8 @@ class RealPartition:
         )
 
     def tick(self, by: int) -> bool:
-        now, due = self.record.clock + by, self.handler.next_due(self.store)
+        self.sources.wall += by
+        now, due = self.sources.after(self.record.clock), self.handler.next_due(self.store)
         if due is None or due > now:
             return False
         batch = self.begin("clock")
@@ -170,7 +172,7 @@ class RealPartition:
         self, topic: str, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...]
     ) -> None:
         log = self.logs.of(topic, self.partition)
-        log.append(Entry(len(log), key, value, 0, headers))
+        log.append(Entry(len(log), key, value, self.sources.wall, headers, True))
 
 
 def run(seed: int, events: int) -> Logs:
