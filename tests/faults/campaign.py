@@ -1,7 +1,8 @@
 """A run of chaos: a load for some minutes, faults in it by a seeded plan, then the oracle reads the logs.
 
 Laws: one seed gives one order of faults; a fault begins only under load; the verdict is the oracle's, of what was
-acknowledged over HTTP, and of the faults themselves.  Reads and writes: one folder, one deployment.
+acknowledged over HTTP, and of the faults themselves; a run that ends before has a finding that says so.
+Reads and writes: one folder, one deployment.
 """
 
 import sys
@@ -13,10 +14,10 @@ from random import Random
 
 from tests.faults.authored import ORGS
 from tests.faults.backlog import old_contacts, write_backlog
-from tests.faults.deployment import Deployment, Options
+from tests.faults.deployment import Deployment, NotScratch, Options
 from tests.faults.fault_table import FAULTS
 from tests.faults.gauge import Gauge
-from tests.faults.injections import Field
+from tests.faults.injections import Field, not_struck
 from tests.faults.load import Load
 from tests.faults.logs import read_logs
 from tests.faults.meter import Meter
@@ -56,6 +57,16 @@ class Campaign:
         self.reads: list[Read] = []
 
     def go(self) -> Run:
+        """Run to the end; what ends the run is a finding of it, and goes on."""
+        try:
+            return self.whole()
+        except NotScratch:
+            raise
+        except BaseException as ended:
+            self.run.verdict.add("wrong", "run", "ended before its verdict", f"{type(ended).__name__}: {ended}")
+            raise
+
+    def whole(self) -> Run:
         """Start everything, inject under load, catch up, end the workers, ask the oracle."""
         meter: Meter | None = None
         gauge: Gauge | None = None
@@ -63,6 +74,7 @@ class Campaign:
             self.deployment.start(None if self.options.reference else self.write_backlog)
             meter = Meter(self.deployment)
             field = self.field(meter)
+            self.run.injections = field.injections
             if self.options.soak:
                 gauge = Gauge(self.deployment.workers[0])
                 gauge.start()
@@ -108,8 +120,12 @@ class Campaign:
                 break
             todo.discard(name)
             self.strike(field, name, at_once)
-        field.recover()
-        self.run.injections, self.run.ended_by_themselves = field.injections, field.ended_by_themselves
+        try:
+            field.recover()
+        except TimeoutError as late:
+            field.failed("recovery at the end", f"{late}\n{self.last_words()}")
+            self.restart_all()
+        self.run.ended_by_themselves = field.ended_by_themselves
 
     def plan(self) -> Iterator[tuple[str, bool]]:
         """Names of faults, and whether the next one comes at once, before all has recovered."""
@@ -134,7 +150,7 @@ class Campaign:
             if not at_once:
                 field.recover()
         except TimeoutError as late:
-            field.struck(name).wrong = f"{late}\n{self.last_words()}"
+            field.failed(name, f"{late}\n{self.last_words()}")
             self.restart_all()
         for injection in field.injections[before:]:
             sys.stderr.write(injection.line() + "\n")
@@ -150,7 +166,7 @@ class Campaign:
         return "\n".join(f"worker {w.number}: {w.last_words()[-600:]}" for w in self.deployment.workers)
 
     def catch_up(self, field: Field) -> None:
-        """End the load, then wait until the journal covers every input."""
+        """End the load, then wait until the journal covers every input and no sweep is under way."""
         field.writers.halt()
         field.sender.halted.set()
         field.sender.join(CATCH_UP_SECONDS)
@@ -169,10 +185,11 @@ class Campaign:
         self.run.exit_codes = [worker.terminate() for worker in self.deployment.workers]
 
     def read(self) -> list[Read]:
-        """Read scores of contacts at any worker; some of those that were there before the workers, some of the load."""
+        """Read scores at any worker, of contacts of before the workers, of the load, and of some that never were."""
         dice = Random(self.asked.seed)  # noqa: S311 - repeatable questions
         loaded = [f"{org}:{number}" for org in ORGS for number in range(1, READS)]
-        return read_scores(self.deployment.workers, [*old_contacts(), *loaded], dice)
+        never = [f"{org}:{name}" for org in ORGS for name in ("nobody", "never")]
+        return read_scores(self.deployment.workers, [*old_contacts(), *loaded, *never], dice)
 
     def judge(self, field: Field) -> Verdict:
         options = self.options
@@ -182,6 +199,8 @@ class Campaign:
         for injection in field.injections:
             if injection.wrong:
                 verdict.add("wrong", "fault", injection.fault, injection.wrong)
+        for name in not_struck(self.asked.faults, self.asked.mix, field.injections):
+            verdict.add("wrong", "fault", name, "was asked for, and none happened that counts")
         if any(self.run.exit_codes):
             verdict.add("wrong", "fault", "SIGTERM at the end", f"exit codes {self.run.exit_codes}")
         return verdict

@@ -1,5 +1,6 @@
 """What `leadstream chaos` does: which faults can happen, one run for each kind of membership, the report.
 
+Laws: a run that was begun leaves its line in the report, however it ends.
 Reads and writes: a folder, kept where it was named or something was found, the report and the page.
 """
 
@@ -7,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import click
@@ -62,12 +64,18 @@ def one_run(options: Options, asked: Asked, folder: Path | None, report: Path | 
     place = place / ("static" if options.static else "dynamic")
     place.mkdir(parents=True)
     sys.stderr.write(f"seed {asked.seed}, folder {place}, faults {', '.join(asked.faults)}\n")
+    campaign = Campaign(place, options, asked)
+    run, scratch = campaign.run, True
     try:
-        run = Campaign(place, options, asked).go()
+        campaign.go()
     except NotScratch as used:
+        scratch = False
         raise click.ClickException(str(used)) from used
-    if report is not None:
-        run.append(report)
+    except Exception:  # a finding of the run by now
+        traceback.print_exc()
+    finally:
+        if scratch and report is not None:
+            run.append(report)
     if folder is None and run.verdict.ok:
         shutil.rmtree(place.parent)
     return run.line()

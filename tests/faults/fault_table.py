@@ -43,8 +43,12 @@ def disk_store(options: Options) -> str:
     return "" if options.store == "rocksdb" else "there are no local stores without --store rocksdb"
 
 
-def superuser(options: Options) -> str:
-    return "" if may_mount() else "only root may mount a small disk"
+def small_disk(options: Options) -> str:
+    return disk_store(options) or ("" if may_mount() else "only root may mount a small disk")
+
+
+def others(options: Options) -> str:
+    return "" if options.workers > 1 else "nobody else takes over what a single frozen worker has"
 
 
 def other_version(options: Options) -> str:
@@ -80,7 +84,7 @@ FAULTS: Mapping[str, Fault] = {
     "ingest-kill": Fault(ingest_kill, "kill", 15, engine),
     "burst": Fault(burst, "worker", 20, all_may_end),
     "term": Fault(term, "worker", 10),
-    "zombie": Fault(zombie, "worker", 25),
+    "zombie": Fault(zombie, "worker", 25, others),
     "join-leave": Fault(join_leave, "worker", 20),
     "rolling-upgrade": Fault(rolling_upgrade, "worker", 45, other_version),
     "broker-kill": Fault(broker_kill, "broker", 12, own_broker),
@@ -90,7 +94,7 @@ FAULTS: Mapping[str, Fault] = {
     "store-deleted": Fault(store_deleted, "store", 15),
     "store-stale": Fault(store_stale, "store", 35, disk_store),
     "store-newer": Fault(store_newer, "store", 15, disk_store),
-    "disk-full": Fault(disk_full, "store", 40, superuser),
+    "disk-full": Fault(disk_full, "store", 40, small_disk),
     "poison-flood": Fault(poison_flood, "data", 75),
     "oversized": Fault(oversized, "data", 5),
     "rules-edited": Fault(rules_edited, "data", 10, engine),

@@ -15,6 +15,7 @@ from tests.faults.harness import Worker, until
 from tests.faults.injections import Field
 
 START_SECONDS = 60.0
+FULL_SECONDS = 45.0
 DISK_MB = 64
 AHEAD = 1_000_000
 
@@ -75,8 +76,12 @@ def disk_full(field: Field) -> None:
         until(worker.ready, START_SECONDS, "ready on a small disk", 0.1)
         fill(worker.data)
         injection = field.struck("disk-full", worker)
-        field.pause(6, 9)
-        injection.note = f"/ready is {worker.ask('GET', '/ready')[0]} on a full disk"
+        try:
+            took = until(lambda: worker.ask("GET", "/ready")[0] == 503, FULL_SECONDS, "/ready is 503 on a full disk")
+            injection.note = f"/ready is 503 on a full disk, after {took:.1f} s"
+            field.pause(3, 6)
+        except TimeoutError as late:
+            injection.wrong, injection.happened = str(late), False
         worker.kill()
     finally:
         unmount(worker)

@@ -14,6 +14,8 @@ from tests.faults.injections import Field, Injection
 TERM_SECONDS = 15.0
 START_SECONDS = 90.0
 REFUSE_SECONDS = 60.0
+TAKE_OVER_SECONDS = 90.0
+WORKING = tuple("patcm")  # phases of a partition that is open
 
 
 def kill(field: Field) -> None:
@@ -86,16 +88,29 @@ def term(field: Field) -> None:
 
 
 def zombie(field: Field) -> None:
-    """Freeze a worker until the group has given its partitions away, then let it go on."""
+    """Freeze a worker until others work on all its partitions, then let it go on."""
     worker = field.ready_worker(field.deployment.workers)
     worker.send(SIGSTOP)
     injection = field.struck("zombie", worker)
+    begun = time.monotonic()
     try:
-        extra = field.random.uniform(3, 6)
-        time.sleep(field.deployment.options.session_seconds + extra)
+        until(lambda: taken_over(field, worker), TAKE_OVER_SECONDS, "others work on the partitions of a frozen worker")
+        taken = time.monotonic() - begun
+        field.pause(1, 4)
+    except TimeoutError as late:
+        injection.wrong, injection.happened = str(late), False
+        return
     finally:
         worker.send(SIGCONT)
-    injection.note = f"frozen {extra:.1f} s longer than the session"
+    injection.note = f"others had its partitions after {taken:.1f} s, frozen {time.monotonic() - begun:.1f} s"
+
+
+def taken_over(field: Field, frozen: Worker) -> bool:
+    """Whether each partition that a worker has is worked on by another."""
+    field.restart_ended()
+    others = [worker.phases for worker in field.deployment.workers if worker is not frozen and worker.running]
+    held = [number for number, phase in enumerate(frozen.phases) if phase != "i"]
+    return bool(held) and all(any(phases[number : number + 1] in WORKING for phases in others) for number in held)
 
 
 def burst(field: Field) -> None:

@@ -1,7 +1,8 @@
 """What a fault has to work with: the deployment under load, dice, and the record of what was injected.
 
 Laws: recovery ends when all that was acknowledged a moment after the fault is committed, and every worker is ready; a
-kill counts only when a phase was logged; what a fault saw that must not be is a finding of its own.
+kill counts only when a phase was logged; what a fault saw that must not be is a finding of its own; so is a fault that
+was asked for and did not come about.
 """
 
 import contextlib
@@ -39,7 +40,8 @@ TELLING = "ctrombapi"  # of several partitions, the phase that a kill is counted
 class Injection:
     """One fault that happened; ``phases`` has one letter per partition, "" when the worker had not got that far.
 
-    ``at`` in seconds since the run began; ``wrong`` says what the fault itself saw that must not be.
+    ``at`` in seconds since the run began; ``wrong`` says what the fault itself saw that must not be; ``happened`` is
+    False where it did not come about as it is described.
     """
 
     fault: str
@@ -50,10 +52,15 @@ class Injection:
     recovery_seconds: float | None = None
     note: str = ""
     wrong: str = ""
+    happened: bool = True
 
     @property
     def counts(self) -> bool:
-        """A blow to a worker that held nothing is none."""
+        """What did not happen as described is no fault, nor is a blow to a worker that held nothing."""
+        return self.happened and self.strikes
+
+    @property
+    def strikes(self) -> bool:
         return self.worker is None or bool(self.point) or any(p in self.phases for p in TELLING.replace("i", ""))
 
     @property
@@ -66,7 +73,8 @@ class Injection:
     def line(self) -> str:
         recovery = "" if self.recovery_seconds is None else f", recovered in {self.recovery_seconds:.1f} s"
         where = "" if self.worker is None else f" worker {self.worker} [{self.phases}]"
-        said = "".join(f" - {text}" for text in (self.note, self.wrong) if text)
+        uncounted = "" if self.counts else "not counted"
+        said = "".join(f" - {text}" for text in (self.note, self.wrong, uncounted) if text)
         return f"{self.at:7.1f} s  {self.fault}{where}{recovery}{said}"
 
 
@@ -91,6 +99,11 @@ class Field:
         made = Injection(fault, time.monotonic() - self.meter.begun, number, left, point, note=note)
         self.injections.append(made)
         return made
+
+    def failed(self, fault: str, why: str) -> None:
+        """Note what took too long: a finding, and no fault that happened."""
+        injection = self.struck(fault)
+        injection.wrong, injection.happened = why, False
 
     def any_worker(self) -> Worker:
         return self.random.choice(self.deployment.mortal)
@@ -156,3 +169,11 @@ class Field:
 
         until(told, RECOVERY_SECONDS, "a broker tells the ends of the sources", SETTLE_SECONDS)
         return found[0]
+
+
+def not_struck(asked: Sequence[str], mix: bool, injections: Sequence[Injection]) -> list[str]:
+    """Faults that were asked for by name and of which none counts; of a mix, whether there was any fault at all."""
+    counted = {injection.fault for injection in injections if injection.counts}
+    if mix:
+        return [] if counted or not asked else ["mix"]
+    return sorted(set(asked) - counted)

@@ -27,6 +27,7 @@ class JournalWatcher(threading.Thread):
         super().__init__(name="journal", daemon=True)
         self.bootstrap, self.options = bootstrap, options
         self.positions: dict[Place, int] = {}
+        self.sweeping: dict[int, bool] = {}
         self.halted = threading.Event()
 
     def run(self) -> None:
@@ -40,8 +41,11 @@ class JournalWatcher(threading.Thread):
         consumer.close()
 
     def learn(self, partition: int, value: bytes) -> None:
-        for span in msgspec.json.decode(value, type=BatchJournal).inputs:
+        batch = msgspec.json.decode(value, type=BatchJournal)
+        for span in batch.inputs:
             self.positions[span.topic, partition] = span.to
+        if batch.sweep is not None:
+            self.sweeping[partition] = not batch.sweep.done
 
     def behind(self, ends: dict[Place, int]) -> dict[Place, int]:
         """Offsets sent that no committed batch covers, where there are any."""
@@ -86,7 +90,12 @@ class Meter(JournalWatcher):
             self.positions[found.topic, found.partition] = max(0, found.offset)
 
     def caught_up(self, ends: dict[Place, int]) -> bool:
-        """Tell whether nothing is left; the marker at the end of ``rekeyed`` is no record, and no batch covers it."""
+        """Tell whether nothing is left, and no sweep under way.
+
+        The marker at the end of ``rekeyed`` is no record, and no batch covers it.
+        """
+        if any(self.sweeping.values()):
+            return False
         behind = self.behind(ends)
         rekeyed = f"{self.options.prefix}.rekeyed"
         if any(topic != rekeyed for topic, _ in behind):
