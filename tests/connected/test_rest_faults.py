@@ -120,6 +120,6 @@ def test_any_worker_takes_and_answers_for_every_contact(settings: dict[str, obje
             assert found["unknown"] == ["nobody"]
             page = one("GET", "/v1/contacts?limit=100").body
             assert [row["contactId"] for row in page["data"]] == contacts[::-1]
-            assert page["meta"] == {"nextCursor": None, "complete": True}
+            assert page["meta"] == {"nextCursor": None, "complete": True, "exactSince": None}
         assert first("DELETE", "/v1/contacts/c0").status == 204
         assert other("GET", "/v1/contacts/c0").status == first("GET", "/v1/contacts/c0").status == 404

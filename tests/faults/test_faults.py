@@ -57,7 +57,7 @@ def test_the_choice_is_the_same_for_one_commit_and_turns_with_it() -> None:
 
 
 def test_a_fault_that_cannot_happen_says_why() -> None:
-    away = Options(bootstrap="kafka:9092")
+    away = Options(bootstrap="kafka:9092", store="rocksdb")
     can, cannot = usable(list(FAULTS), away)
     assert not {"broker-kill", "store-stale", "rolling-upgrade"} & set(can)
     assert cannot["broker-kill"] == "a broker that is not embedded is left alone"
