@@ -34,7 +34,7 @@ from stream_app.reading.award_rows import ROWS_KEPT, Run
 NUL: Final = b"\x00"
 MARK_KEY: Final = b"\x00mark-2"  # the number is the layout's: another layout has no mark and is read again
 WRITE_BUFFER_BYTES: Final = 2 << 20
-CACHE_BYTES: Final = 16 << 20
+CACHE_BYTES: Final = 4 << 20  # blocks of 4 KiB: rows that were asked for of late, and those that trims looked at
 TRIM_EVERY: Final = 128
 _LAST: Final = 2**64 - 1
 

@@ -57,10 +57,13 @@ def test_the_choice_is_the_same_for_one_commit_and_turns_with_it() -> None:
 
 
 def test_a_fault_that_cannot_happen_says_why() -> None:
-    away = Options(bootstrap="kafka:9092", store="rocksdb")
+    away = Options(bootstrap="kafka:9092")
     can, cannot = usable(list(FAULTS), away)
     assert not {"broker-kill", "store-stale", "rolling-upgrade"} & set(can)
     assert cannot["broker-kill"] == "a broker that is not embedded is left alone"
+    assert cannot["disk-full"] == cannot["store-stale"] == "there are no local stores without --store rocksdb"
+    can, cannot = usable(list(FAULTS), Options(bootstrap="kafka:9092", store="rocksdb"))
+    assert "store-stale" in can and "broker-kill" in cannot
     assert ("disk-full" in can) == (os.geteuid() == 0)
 
 
