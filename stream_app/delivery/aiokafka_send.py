@@ -7,13 +7,17 @@ What is private here has a public but slower way; the figures are in docs/perfor
 
 import asyncio
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import aiokafka.codec
 import aiokafka.record._crecords.default_records as record_format
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import IllegalOperation
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.transaction_manager import TransactionManager
 
 from stream_app.delivery.aiokafka_clients import retrieve
 
@@ -22,6 +26,8 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (AIOKafkaProducer, "_COMPRESSORS"),
     (record_format, "lz4_encode"),
     (sender, "BACKOFF_OVERRIDE"),
+    (TransactionManager, "fatal_error"),
+    (TransactionManager, "error_transaction"),
 )
 # lz4 at aiokafka's fixed level 9 costs 2-3 us a record; level 1 compresses nearly as well
 FAST_LZ4 = functools.partial(aiokafka.codec.lz4_encode, level=1)
@@ -59,3 +65,23 @@ async def send_ready(producer: Any, batch: Any, topic: str, partition: int) -> "
     sending: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
     sending.add_done_callback(retrieve)
     return sending
+
+
+@contextmanager
+def reason_told(producer: Any) -> Iterator[None]:
+    """Raise why a transaction ended behind one's back: aiokafka says only that there is none, or asserts it.
+
+    Its sender meets a fence between two sends; the next call then raises IllegalOperation or AssertionError.
+    """
+    # INVARIANT: a_fence_met_between_two_sends_is_a_fence
+    try:
+        yield
+    except (IllegalOperation, AssertionError) as error:
+        if (reason := _reason(producer)) is None:
+            raise
+        raise reason from error
+
+
+def _reason(producer: Any) -> BaseException | None:
+    ended: asyncio.Future[Any] | None = producer._txn_manager._transaction_waiter
+    return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None

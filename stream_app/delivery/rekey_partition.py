@@ -18,6 +18,7 @@ import msgspec
 from schemas.ingest import IngestProgress
 from stream_app.delivery.aiokafka_clients import cut_off, transactional_producer
 from stream_app.delivery.aiokafka_fetch import Take, TopicPartition
+from stream_app.delivery.aiokafka_send import reason_told
 from stream_app.delivery.errors import ChainBroken, HandlerFailed, PartitionStopped, fenced
 from stream_app.delivery.handler import Output
 from stream_app.delivery.opening import now_ms
@@ -148,7 +149,8 @@ class RekeyPartition:
 
     async def _commit(self, places: Places, end: int, progress: IngestProgress) -> Position:
         """Commit within the job's limit; raises whatever aiokafka raises, and TimeoutError: the outcome is unknown."""
-        await asyncio.wait_for(self._transact(places, end, progress), self._job.commit_limit_seconds)
+        with reason_told(self._producer):
+            await asyncio.wait_for(self._transact(places, end, progress), self._job.commit_limit_seconds)
         self._counters.batches += 1
         return Position(end, progress)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from stream_app.delivery.aiokafka_clients import cut_off, transactional_producer
 from stream_app.delivery.aiokafka_fetch import TopicPartition
-from stream_app.delivery.aiokafka_send import build_batch, send_ready
+from stream_app.delivery.aiokafka_send import build_batch, reason_told, send_ready
 from stream_app.delivery.handler import Output
 from stream_app.delivery.job import Job
 from stream_app.delivery.opening import now_ms
@@ -72,14 +72,17 @@ class TransactionalWriter:
         ``changelog`` is never empty: its last record is the partition record.  Raises whatever aiokafka raises, and
         TimeoutError; the outcome is unknown then.
         """
-        return await asyncio.wait_for(self._commit(outputs, changelog, offsets), self._job.commit_limit_seconds)
-
-    async def _commit(
-        self, outputs: Mapping[str, Sequence[Output]], changelog: Sequence[Output], offsets: Mapping[str, int]
-    ) -> dict[str, int]:
         producer = self._producer
         if producer is None:
             raise RuntimeError("not fenced yet")
+        with reason_told(producer):
+            committing = self._commit(producer, outputs, changelog, offsets)
+            return await asyncio.wait_for(committing, self._job.commit_limit_seconds)
+
+    async def _commit(
+        self, producer: Any, outputs: Mapping[str, Sequence[Output]], changelog: Sequence[Output],
+        offsets: Mapping[str, int],
+    ) -> dict[str, int]:  # fmt: skip
         await producer.begin_transaction()
         self._reach("sending")
         at = now_ms()  # wall time: a clock of 1970 would be deleted by retention at once where CreateTime rules

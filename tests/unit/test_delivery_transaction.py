@@ -4,8 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka.errors import IllegalOperation, ProducerFenced
+from aiokafka.producer.transaction_manager import TransactionManager
 
 from stream_app.delivery import Job, MemoryStore, transaction
+from stream_app.delivery.errors import fenced
+from stream_app.delivery.recovery import what_stops
 from stream_app.delivery.stores import Checkpoint
 from stream_app.delivery.transaction import TransactionalWriter
 from tests.connected.counter import Counter
@@ -121,3 +125,36 @@ def test_a_store_in_memory_iterates_in_key_order_and_forgets_what_is_deleted() -
         store.apply({b"due%d" % i: None}, Checkpoint(10, 0))
         assert len(list(store.scan(b""))) == 4
     assert len(store._order) + len(store._unsorted) < 100
+
+
+@pytest.mark.parametrize("met", [IllegalOperation("not in transaction"), AssertionError("Invalid state transition")])
+async def test_a_fence_met_between_two_sends_is_a_fence(producer: FakeProducer, met: Exception) -> None:
+    """As aiokafka does it: its sender ends the transaction, the next send says only that there is none."""
+    manager = TransactionManager("id", 60_000)
+    manager.set_pid_and_epoch(1, 1)
+    producer._txn_manager = manager  # type: ignore[attr-defined]  # as in the real one
+    begin = producer.begin_transaction
+
+    async def fenced_soon() -> None:
+        await begin()
+        manager.begin_transaction()
+        manager.fatal_error(ProducerFenced("another worker has it"))
+
+    async def refuse(*_: Any, **__: Any) -> Any:
+        raise met
+
+    producer.begin_transaction, producer.send_batch = fenced_soon, refuse  # type: ignore[method-assign]
+    with pytest.raises(ProducerFenced, match="another worker has it") as told:
+        await (await begun(producer))
+    assert fenced(told.value) and what_stops(told.value, "a source") is None  # it opens again
+
+
+async def test_what_is_no_end_of_a_transaction_stays_what_it_is(producer: FakeProducer) -> None:
+    producer._txn_manager = TransactionManager("id", 60_000)  # type: ignore[attr-defined]
+
+    async def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a bug")
+
+    producer.send_batch = refuse  # type: ignore[method-assign]
+    with pytest.raises(AssertionError, match="a bug"):
+        await (await begun(producer))
