@@ -12,9 +12,18 @@ CreateTopic = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-async def create_topic(broker: Broker, scratch_prefix: str) -> AsyncIterator[CreateTopic]:
+async def admin(broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
+    """What changes topics of the broker."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def create_topic(admin: AIOKafkaAdminClient, scratch_prefix: str) -> AsyncIterator[CreateTopic]:
     created: list[str] = []
 
     async def create(name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> str:
@@ -23,9 +32,6 @@ async def create_topic(broker: Broker, scratch_prefix: str) -> AsyncIterator[Cre
         created.append(topic)
         return topic
 
-    try:
-        yield create
-        if created:
-            await admin.delete_topics(created)
-    finally:
-        await admin.close()
+    yield create
+    if created:
+        await admin.delete_topics(created)

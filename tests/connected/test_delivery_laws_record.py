@@ -23,14 +23,6 @@ async def bench(broker: Broker, scratch_prefix: str, tmp_path: Path) -> AsyncIte
         yield bench
 
 
-@pytest.fixture
-async def admin(broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    yield admin
-    await admin.close()
-
-
 async def counted(bench: Bench, records: int = 20) -> None:
     """Count some records and close the partition again."""
     partition = await bench.running()

@@ -16,14 +16,6 @@ from tests.connected.waiting import until
 
 
 @pytest.fixture
-async def admin(broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    yield admin
-    await admin.close()
-
-
-@pytest.fixture
 async def bench(broker: Broker, scratch_prefix: str, tmp_path: Path) -> AsyncIterator[Bench]:
     async with Bench(broker.bootstrap, scratch_prefix, tmp_path) as bench:
         yield bench
@@ -88,16 +80,13 @@ async def test_an_open_transaction_is_waited_for_in_order(bench: Bench) -> None:
     await bench.exact()
 
 
-async def test_holes_of_a_compacted_source_are_gaps(bench: Bench) -> None:
+async def test_holes_of_a_compacted_source_are_gaps(bench: Bench, admin: AIOKafkaAdminClient) -> None:
     compacted = f"{bench.name}.compacted"
-    admin = AIOKafkaAdminClient(bootstrap_servers=bench.bootstrap)
-    await admin.start()
     eager = {
         "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.001", "segment.ms": "100",
         "max.compaction.lag.ms": "100", "min.compaction.lag.ms": "0",
     }  # fmt: skip
     await admin.create_topics([NewTopic(compacted, 1, 1, topic_configs=eager)])
-    await admin.close()
     for i in range(60):
         await bench.send(compacted, b"%d" % i, key=b"k%d" % (i % 3))
 

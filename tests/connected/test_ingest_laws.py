@@ -211,19 +211,14 @@ async def test_cut_off_in_a_transaction_it_is_decided_by_the_next_owner(setting:
     await exactly(setting, last)
 
 
-async def test_ingest_never_starts_from_somewhere_else(setting: Setting, broker: Broker) -> None:
+async def test_ingest_never_starts_from_somewhere_else(setting: Setting, admin: AIOKafkaAdminClient) -> None:
     first = setting.partition()
     first.start()
     await setting.send(10)
     await until(stands_at(first, 10))
     await first.close(10)
     await setting.send(10)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_records({TopicPartition(setting.source, 0): RecordsToDelete(15)})
-    finally:
-        await admin.close()
+    await admin.delete_records({TopicPartition(setting.source, 0): RecordsToDelete(15)})
     behind = setting.partition()
     behind.start()
     await until(lambda: behind.phase == "stopped")
@@ -269,7 +264,7 @@ async def test_markers_are_gaps_and_dead_letters_are_counted(
 
 
 async def test_a_quiet_source_that_ends_in_markers_is_forwarded_to_its_end(
-    setting: Setting, broker: Broker, scratch_prefix: str, monkeypatch: pytest.MonkeyPatch
+    setting: Setting, broker: Broker, admin: AIOKafkaAdminClient, scratch_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rekey_partition, "QUIET_SECONDS", 0.5)
     partition = setting.partition()
@@ -285,12 +280,8 @@ async def test_a_quiet_source_that_ends_in_markers_is_forwarded_to_its_end(
     await until(stands_at(partition, 6))
     assert partition.status().progress == IngestProgress(3, 0, rekeyed=3, gaps=3)
     await partition.close(10)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    try:  # what Kafka does to a log that stays quiet
-        await admin.delete_records({TopicPartition(setting.source, 0): RecordsToDelete(6)})
-    finally:
-        await admin.close()
+    # what Kafka does to a log that stays quiet
+    await admin.delete_records({TopicPartition(setting.source, 0): RecordsToDelete(6)})
     again = setting.partition()
     again.start()
     await setting.send(1)
@@ -310,7 +301,7 @@ async def test_a_bug_in_the_route_stops_its_partition_and_names_the_record(setti
     assert await setting.committed() == (0, IngestProgress(3, 0))
 
 
-async def test_latest_is_about_the_first_start_only(setting: Setting, broker: Broker) -> None:
+async def test_latest_is_about_the_first_start_only(setting: Setting, admin: AIOKafkaAdminClient) -> None:
     """What a partition gets while nobody reads is read, and a partition that is added later is read whole."""
     await setting.send(5)
     latest = replace(setting.job, start="latest")
@@ -323,12 +314,7 @@ async def test_latest_is_about_the_first_start_only(setting: Setting, broker: Br
     again.start()
     await until(stands_at(again, 8))
     await again.close(10)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    try:
-        await admin.create_partitions({setting.source: NewPartitions(4)})
-    finally:
-        await admin.close()
+    await admin.create_partitions({setting.source: NewPartitions(4)})
     await setting.send(4, number=2)
     await until(lambda: setting.knows(3))
     await setting.send(4, number=3)

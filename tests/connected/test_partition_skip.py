@@ -20,16 +20,15 @@ async def bench(broker: Broker, scratch_prefix: str, tmp_path: Path) -> AsyncIte
         yield bench
 
 
-async def test_a_skipped_range_is_counted_journaled_and_never_applied(bench: Bench, broker: Broker) -> None:
+async def test_a_skipped_range_is_counted_journaled_and_never_applied(
+    bench: Bench, broker: Broker, admin: AIOKafkaAdminClient
+) -> None:
     partition = await bench.running()
     await bench.send_many(bench.events, 20)
     await bench.caught_up(partition)
     await bench.end(partition)
     await bench.send_many(bench.events, 30)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
     await admin.delete_records({TopicPartition(bench.events, 0): RecordsToDelete(before_offset=33)})
-    await admin.close()
     assert "--from 20 --to 33" in await bench.stopped(bench.start())
 
     with pytest.raises(PartitionStopped, match="stands at 20"):
