@@ -65,7 +65,8 @@ class BatchJournal(msgspec.Struct, rename="camel", gc=False, omit_defaults=True)
 
     Before each record the clock is ``max(clock so far, min(ceiling, the record's timestamp))``; after the batch it is
     ``clock``.  ``ceiling`` is the newest timestamp of the slowest other source that has unread input, at most the
-    owner's wall time.  With ``clock_mode`` records the clock is the newest event time seen.
+    owner's wall time.  With ``clock_mode`` records the clock is the newest event time seen.  ``wall`` is that wall time
+    where it is not ``ceiling``: an award of a score that decays is no older than its input, though the clock lags.
     """
 
     seq: int
@@ -77,3 +78,4 @@ class BatchJournal(msgspec.Struct, rename="camel", gc=False, omit_defaults=True)
     ceiling: int | None = None
     clock_mode: Literal["wall", "records"] = "wall"
     sweep: Sweep | None = None
+    wall: int | None = None

@@ -124,8 +124,10 @@ class Core(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
     ``born_at`` and ``last_at`` are milliseconds: the clock at the first accepted input, or that input's own time where
     that is later (decision 0014), and the newest event time.
-    ``log_id`` is the last award's. ``fires`` maps rule id to fire count. ``recent`` holds the newest event-id hashes
-    that are not in a full segment yet (0-15), oldest first; ``segments`` the number of full segments ever written.
+    ``log_id`` is the last award's. ``fires`` maps rule id to fire count; a rule that came back after its deletion, the
+    n-th time, is remembered as id + n * 2^32, here, in ``once`` and in visits (S12). ``recent`` holds the newest
+    event-id hashes that are not in a full segment yet (0-15), oldest first; ``segments`` the number of full segments
+    ever written.
     ``has`` is a bit set of the sections that exist beside this one, and of a visit being open (HAS_OPEN, decision
     0013); ``once`` the ids of the rules that have a once section, ascending: each has a fire count too (decision 0005).
     ``idle_ms`` is how long before ``last_at`` the newest interaction was (all of ``last_at`` when there was none).

@@ -24,6 +24,7 @@ from stream_app.processing.handler import ScoringCounters
 from stream_app.reading.contact_desk import ContactDesk, contact_desk
 from stream_app.reading.contacts import ContactQueries
 from stream_app.reading.fires import FireTotals
+from stream_app.reading.ledger_audit import LedgerAudit
 from stream_app.reading.live import Live
 from stream_app.reading.output_feed import KafkaFeed
 from stream_app.reading.owners import Owners
@@ -39,7 +40,7 @@ from stream_app.web.ingest_metrics import IngestCollector
 from stream_app.web.metrics import ForwardedCollector, ScoringCollector, create_registry
 from stream_app.web.peers import Peers
 from stream_app.web.routes import create_web
-from stream_app.web.score_log_metrics import ScoreLogCollector
+from stream_app.web.score_log_metrics import LedgerCollector, ScoreLogCollector
 from stream_app.web.server import WebServer
 
 
@@ -115,6 +116,7 @@ class LeadstreamApp(ExactlyOnceApp):
     ingest: RekeyGroup
     scoring: ScoringCounters
     score_log: Following
+    audit: Following
 
     def why_not(self) -> str | None:
         """Return why this worker cannot do its work, None when it can (``/ready``)."""
@@ -124,6 +126,8 @@ class LeadstreamApp(ExactlyOnceApp):
             return self.api_keys.trouble or "The API keys are not read yet."
         if not self.partitions.settled or self.rebalancing:
             return "The worker has not joined its group yet."
+        if not self.heartbeats.in_session():
+            return "Kafka has not answered for a session timeout: another worker may have its partitions."
         waiting = [status for status in self.partitions.statuses() if status.phase != "running"]
         if waiting:
             return "; ".join(f"partition {s.partition} is {s.phase}{': ' + s.why if s.why else ''}" for s in waiting)
@@ -157,14 +161,17 @@ def create_app(settings: Settings, *, probe: Probe | None = None) -> LeadstreamA
     desk = contact_desk(settings, app.partitions, sender, log)
     announcing.also.append(desk.observe)
     app.score_log = Following(ScoreLogFollower(client, topics.score_changed.name, app.partitions, recent, log))
-    app.web_view = _web(settings, app, log, follower, desk, sender)
+    audit = LedgerAudit(app.partitions, log)
+    app.audit = Following(audit)
+    app.web_view = _web(settings, app, (log, audit), follower, desk, sender)
     return app
 
 
 def _web(
-    settings: Settings, app: LeadstreamApp, log: ScoreLog, follower: ConfigFollower, desk: ContactDesk,
-    sender: Sender,
+    settings: Settings, app: LeadstreamApp, ledger: tuple[ScoreLog, LedgerAudit], follower: ConfigFollower,
+    desk: ContactDesk, sender: Sender,
 ) -> WebServer:  # fmt: skip
+    log, audit = ledger
     topics, client = declared_topics(settings), kafka_client_arguments(settings)
     shown = {topics.score_changed.name: "score-changed", topics.threshold_crossed.name: "threshold-crossed"}
     live = Live(lambda: KafkaFeed(client, list(shown), settings.partitions), shown, settings.partitions)
@@ -173,7 +180,7 @@ def _web(
         profiles=lambda org: follower.current().org(org).profiles,
     )  # fmt: skip
     owners, peers = Owners(app, app.partitions.sources, settings.partitions, settings.advertised_url), Peers()
-    fires = FireCounts(FireTotals(app.partitions), lambda org: follower.current().org(org).rules)
+    fires = FireCounts(FireTotals(app.partitions), lambda org: follower.current().org(org).memories)
     editor = Editor(partial(ConfigSession.open, settings), follower, lambda: time.time_ns() // 1_000_000)
     application = create_web(
         settings=settings,
@@ -189,6 +196,7 @@ def _web(
                 ForwardedCollector(peers.results),
                 IngestCollector(app.ingest),
                 ScoreLogCollector(log),
+                LedgerCollector(audit),
             ),
             accounting.INGEST: app.ingest,
             accounting.ROLES: accounting.Roles.of(topics),

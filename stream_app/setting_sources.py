@@ -13,7 +13,9 @@ from typing import Final, cast
 DOTENV: Final = ".env"
 TOML: Final = "leadstream.toml"
 
-_DOTENV_LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_QUOTED: Final = re.compile(r"""(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(?:#.*)?""")
+_ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
+_DOTENV_LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 
 class SettingsError(ValueError):
@@ -46,16 +48,24 @@ def toml(cwd: Path) -> dict[str, object]:
         return tomllib.loads((cwd / TOML).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise SettingsError(TOML, f"cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(TOML, str(error)) from None
 
 
 def dotenv(cwd: Path) -> dict[str, str]:
-    """Return the variables of ``.env``: ``NAME=value`` lines, ``export``, ``#`` comments and quotes allowed."""
+    """Return the variables of ``.env``: ``NAME=value`` lines; ``export``, ``#`` comments and quotes as in Compose.
+
+    A quoted value ends at its quote and keeps its ``#``; a backslash escapes within double quotes. ``$`` stands for
+    itself.
+    """
     try:
         lines = (cwd / DOTENV).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise SettingsError(DOTENV, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SettingsError(DOTENV, "is not UTF-8") from None
     values: dict[str, str] = {}
@@ -64,11 +74,18 @@ def dotenv(cwd: Path) -> dict[str, str]:
             continue
         if not (match := _DOTENV_LINE.fullmatch(stripped)):
             raise SettingsError(DOTENV, f"line {number} is not NAME=value")
-        values[match[1]] = _unquoted(match[2])
+        if (value := _unquoted(match[2])) is None:
+            raise SettingsError(DOTENV, f"line {number} has a quote that does not end, or text behind it")
+        values[match[1]] = value
     return values
 
 
-def _unquoted(text: str) -> str:
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1]
-    return re.split(r"\s+#", text, maxsplit=1)[0].strip()
+def _unquoted(text: str) -> str | None:
+    """Return a value without quotes and comment; None where its quote is not the end."""
+    if not (value := text.strip()).startswith(("'", '"')):
+        return re.split(r"\s#", text, maxsplit=1)[0].strip()
+    if not (match := _QUOTED.fullmatch(value)):
+        return None
+    if match[1] is not None:
+        return match[1].replace("\\'", "'")
+    return re.sub(r'\\([nrt\\"$])', lambda escape: _ESCAPED.get(escape[1], escape[1]), match[2])

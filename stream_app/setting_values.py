@@ -6,13 +6,16 @@ Laws: a parser takes text and returns the value, or raises ValueError with a sen
 import re
 from collections.abc import Callable
 from typing import Any, Final, Literal, cast
+from urllib.parse import urlsplit
 
 Routing = Literal["keyed", "any"]
 EngagementTopics = tuple[tuple[str, Routing], ...]
 Parser = Callable[[str], Any]
 
+MAX_PORT: Final = 65_535
+
 _TOPIC_NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
-_SERVER: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
+_SERVER: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
 def text(text: str) -> str:
@@ -66,8 +69,10 @@ def servers(text: str) -> str:
     """Read ``host:port``, separated by commas."""
     servers = [server.strip() for server in text.split(",")]
     for server in servers:
-        if not _SERVER.fullmatch(server):
+        if not (match := _SERVER.fullmatch(server)):
             raise ValueError(f"{server!r} is not host:port")
+        if not 0 < int(match[2]) <= MAX_PORT:
+            raise ValueError(f"{server!r}: a port is an integer from 1 to {MAX_PORT}")
     return ",".join(servers)
 
 
@@ -84,9 +89,25 @@ def engagement_topics(text: str) -> EngagementTopics:
     return tuple(topics.items())
 
 
+def address(text: str) -> str:
+    """Read a host name or address to listen on; one of IPv6 with or without brackets."""
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
+def url_host(address: str) -> str:
+    """Return a host name or address as a URL names it: with brackets where it is of IPv6."""
+    return f"[{address}]" if ":" in address else address
+
+
 def url(text: str) -> str:
     """Read ``http(s)://host:port``, without the slash at its end."""
     if not re.fullmatch(r"https?://[^\s/?#]+/?", text):
+        raise ValueError(f"{text!r} is not http(s)://host:port")
+    try:
+        host, _ = (parts := urlsplit(text)).hostname, parts.port
+    except ValueError as error:  # a port beyond 65535, an address of IPv6 without brackets
+        raise ValueError(f"{text!r} is not http(s)://host:port: {error}") from None
+    if not host:
         raise ValueError(f"{text!r} is not http(s)://host:port")
     return text.rstrip("/")
 

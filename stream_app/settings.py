@@ -32,7 +32,10 @@ TOOL_VARIABLES: Final = frozenset(  # read by tools around the application, befo
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row of the table; ``default`` is text, read like any other; ``{name}`` in it is an earlier setting's value."""
+    """A row of the table; ``default`` is text, read like any other; ``{name}`` in it is an earlier setting's value.
+
+    ``{web_host}`` is ``web_bind`` as a URL names it.
+    """
 
     parse: a.Parser
     default: str | None
@@ -64,9 +67,9 @@ class Settings:
         Literal["earliest", "latest"],
         Setting(a.one_of("earliest", "latest"), "earliest", "Where the first start reads from; later ones go on"),
     ]
-    web_bind: Annotated[str, Setting(a.text, "127.0.0.1", "Address that the web server listens on")]
-    web_port: Annotated[int, Setting(a.integer(0, 65_535), "6066", "Port that the web server listens on")]
-    advertised_url: Annotated[str, Setting(a.url, "http://{web_bind}:{web_port}", "How other workers reach this one")]
+    web_bind: Annotated[str, Setting(a.address, "127.0.0.1", "Address that the web server listens on")]
+    web_port: Annotated[int, Setting(a.integer(0, a.MAX_PORT), "6066", "Port that the web server listens on")]
+    advertised_url: Annotated[str, Setting(a.url, "http://{web_host}:{web_port}", "How other workers reach this one")]
     instance_id: Annotated[str | None, Setting(a.name, None, "Static member id; needs a stable advertised URL")]
     redis_url: Annotated[str | None, Setting(a.redis_url, None, "Redis for the ordered index", secret=True)]
     data_dir: Annotated[Path, Setting(Path, "./data", "Directory of local stores and of the embedded broker")]
@@ -165,7 +168,8 @@ def _resolve(
     resolved: dict[str, Any] = {}
     for name, row in table().items():
         given = ((values[name].strip(), source) for source, values in sources if values.get(name, "").strip())
-        default = None if row.default is None else row.default.format_map(resolved)
+        hosts = {"web_host": a.url_host(resolved.get("web_bind", ""))}
+        default = None if row.default is None else row.default.format_map(resolved | hosts)
         text, source = next(given, (default, "default"))
         try:
             resolved[name] = None if text is None else row.parse(text)

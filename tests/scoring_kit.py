@@ -111,10 +111,13 @@ class Fold:
     outputs: list[Any] = field(default_factory=list[Any])
     capped: int = 0
     count: int = 0
+    wall: int = 0
 
     def put(self, given: Input) -> Decision:
         self.count += 1
-        decision = decide_on_time(self.contact, given, self.book, self.clock, f"t-0-{self.count}", self.window)
+        decision = decide_on_time(
+            self.contact, given, self.book, self.clock, f"t-0-{self.count}", self.window, wall=self.wall
+        )  # fmt: skip
         self.contact = decision.contact
         self.outputs += decision.outputs
         self.capped += decision.capped

@@ -188,7 +188,8 @@ class ApiKeyFollower:
             self._changed.notify_all()
 
     def _tell(self, error: BaseException, *, bug: bool = False) -> None:
-        trouble = f"api keys cannot be read: {error!r}"
+        why = type(error).__name__ if bug else repr(error)  # what a bug says may be of a key: for the log alone
+        trouble = f"api keys cannot be read: {why}"
         if trouble != self.trouble:
-            logger.error("%s", trouble, exc_info=error if bug else None)
+            logger.error("api keys cannot be read: %r", error, exc_info=error if bug else None)
         self.trouble = trouble

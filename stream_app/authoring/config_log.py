@@ -3,7 +3,7 @@
 Laws: a key is ``kind:orgId:id``, and a rule has the id and the org of its key whatever its body says; a null value
 deletes; an id is never given twice, so the next is one more than the highest ever seen, deleted ones included; a
 request with an Idempotency-Key is remembered for 24 hours of broker time; of a profile the newest MAX_PUBLISHES
-publishes are remembered, by the records that hold them.
+publishes are remembered, by the records that hold them; what is published of it has the rules that count in it.
 Pure: reads records, writes nothing.  Source: contract sections 1 to 3, decision 0006.
 """
 
@@ -12,12 +12,13 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple, cast, get_args
 
 from schemas.authored import DEFAULT_PROFILE
 from schemas.config_headers import mark_of
 from schemas.ids import valid_org
+from stream_app.authoring.published_rules import PublishedRules
 from stream_app.scoring.rulebook import ConfigRecord
 
 Kind = Literal["rule", "profile"]
@@ -105,7 +106,7 @@ class ConfigLog:
 
     ``live`` holds objects by id, of each kind and org; ``highest`` the highest rule id of each org; ``made`` is by org
     and Idempotency-Key, the oldest first; ``publishes`` by profile, the oldest first; ``touched`` the rulebook version
-    of the newest rule record of each org and profile, also of one that left it.
+    of the newest rule record of each org and profile, also of one that left it or was taken from it.
     """
 
     live: dict[tuple[Kind, str], dict[str, Stored]] = field(default_factory=dict[tuple[Kind, str], dict[str, Stored]])
@@ -114,6 +115,7 @@ class ConfigLog:
     made: dict[tuple[str, str], Made] = field(default_factory=dict[tuple[str, str], Made])
     publishes: dict[AuthoredKey, deque[Publish]] = field(default_factory=dict[AuthoredKey, deque[Publish]])
     touched: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    taken: PublishedRules = field(default_factory=PublishedRules, compare=False)
     version: int = 0
 
     @classmethod
@@ -138,10 +140,11 @@ class ConfigLog:
             self.deleted.add(key)
             self.publishes.pop(key, None)
             self._touch(key, before)
+            self._settle(key, {})
         elif (body := _body(record.value)) is not None:
             if key.kind == "rule":  # a record written by hand may lack them, or say others
                 body = {**body, "id": int(key.id), "orgId": key.org_id}
-            stored = Stored(body, self.version, 1 if before is None else before.revision + 1)
+            stored = Stored(self._settle(key, body), self.version, 1 if before is None else before.revision + 1)
             self.live.setdefault((key.kind, key.org_id), {})[key.id] = stored
             self.deleted.discard(key)
             self._touch(key, before, stored)
@@ -194,6 +197,23 @@ class ConfigLog:
         for stored in states:
             if key.kind == "rule" and stored is not None:
                 self.touched[key.org_id, profile_of(stored.body)] = self.version
+
+    def _settle(self, key: AuthoredKey, body: Body) -> Body:
+        """Return the body of a record, nothing of a deletion, with the rules that count; others lose what it takes."""
+        org_id, losers = key.org_id, list[str]()
+        if key.kind == "rule" and body and profile_of(body) == DEFAULT_PROFILE:
+            losers = self.taken.default_writes(org_id, int(key.id))
+        elif key.kind == "profile" and key.id != DEFAULT_PROFILE:
+            own = {int(rule["id"]) for rule in self.rules_of(org_id, DEFAULT_PROFILE)}
+            losers = self.taken.publish(org_id, key.id, body, own)
+            body = self.taken.claimed(org_id, key.id, body)
+        profiles = self.live.get(("profile", org_id), {})
+        for profile_id in losers:
+            left = self.taken.claimed(org_id, profile_id, profiles[profile_id].body)
+            if left is not profiles[profile_id].body:
+                profiles[profile_id] = replace(profiles[profile_id], body=left)
+                self.touched[org_id, profile_id] = self.version
+        return body
 
     def _count_publish(self, key: AuthoredKey, body: Body, value: bytes) -> None:
         version = body.get("version")

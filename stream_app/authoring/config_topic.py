@@ -23,6 +23,7 @@ from schemas.config_headers import Headers
 from stream_app.authoring.changes import Change
 from stream_app.authoring.config_log import ConfigLog
 from stream_app.delivery.aiokafka_clients import cut_off, stop_consumer
+from stream_app.delivery.aiokafka_records import read_any_header_name
 from stream_app.scoring.rulebook import ConfigRecord
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
@@ -105,6 +106,7 @@ class Producer(Protocol):
 
 def config_consumer(settings: Settings) -> Consumer:
     """Return a reader without a group that never starts from somewhere else; to be started, assigned and sought."""
+    read_any_header_name()
     consumer: Any = AIOKafkaConsumer(
         group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
         request_timeout_ms=REQUEST_MS, **kafka_client_arguments(settings),

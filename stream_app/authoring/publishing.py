@@ -25,6 +25,7 @@ from stream_app.authoring.drafts import (
     unruled,
 )
 from stream_app.authoring.problems import Problem, Severity
+from stream_app.authoring.published_rules import published_ids
 from stream_app.authoring.rule_puts import MAX_RULES_PER_ORG
 from stream_app.scoring.profiles import refers_to
 
@@ -102,7 +103,7 @@ class _Acting:
         changes = self._restore(body.rules)
         if refused := self._too_many(changes):
             return refused
-        written = self._written(self._record.version, body, body)
+        written = self._written(self._record.version, body, published)
         return Published((*changes, written), (*moved, *self._back_among_drafts(body)))
 
     def roll_back(self, version: int | None) -> Published | Refused:
@@ -169,14 +170,18 @@ class _Acting:
         )
 
     def _without_moved(self, body: PublishedProfile) -> tuple[PublishedProfile, tuple[Problem, ...]]:
-        """Return a frozen body without the rules that are another profile's now, and which these are."""
-        authored = self._log.objects("rule", self._key.org_id)
-        homes = {rule.id: profile_of(authored[str(rule.id)]) for rule in body.rules if str(rule.id) in authored}
-        kept = [rule for rule in body.rules if homes.get(rule.id, self._key.id) == self._key.id]
+        """Return a frozen body without the rules that are another profile's now, and which these are.
+
+        A rule is where it is written; one that is deleted where it scores still.
+        """
+        homes = _scoring_homes(self._log, self._key.org_id)
+        homes |= {rule_id: profile_of(one) for rule_id, one in self._log.objects("rule", self._key.org_id).items()}
+        home = {rule.id: homes.get(str(rule.id), self._key.id) for rule in body.rules}
+        kept = [rule for rule in body.rules if home[rule.id] == self._key.id]
         moved = tuple(
-            Problem("/rules", "rule_moved", f"rule {rule_id} is one of profile {home} now and stays there", "warning")
-            for rule_id, home in homes.items()
-            if home != self._key.id
+            Problem("/rules", "rule_moved", f"rule {rule_id} is one of profile {other} now and stays there", "warning")
+            for rule_id, other in home.items()
+            if other != self._key.id
         )
         return body.model_copy(update={"rules": kept}), moved
 
@@ -203,6 +208,15 @@ class _Acting:
 
     def _rule_key(self, rule_id: int) -> AuthoredKey:
         return AuthoredKey("rule", self._key.org_id, str(rule_id))
+
+
+def _scoring_homes(log: ConfigLog, org_id: str) -> dict[str, str]:
+    """Return in which profile each published rule scores, by its id as text."""
+    return {
+        str(rule_id): profile_id
+        for profile_id, body in log.objects("profile", org_id).items()
+        for rule_id in published_ids(body)
+    }
 
 
 def _body_of(key: AuthoredKey, publish: Publish) -> PublishedProfile:

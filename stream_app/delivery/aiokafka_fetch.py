@@ -16,6 +16,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
 
 from stream_app.delivery.aiokafka_clients import started
+from stream_app.delivery.aiokafka_records import read_any_header_name, records_of
 
 PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (FetchResult, "check_assignment _update_position"),
@@ -27,20 +28,25 @@ SMALL_TAKE = 500
 
 @dataclass(slots=True)
 class Take:
-    """Whole record batches of one source; ``[start, end)`` are positions, markers and compacted offsets inside."""
+    """Whole record batches of one source; ``[start, end)`` are positions, markers and compacted offsets inside.
+
+    ``answer`` are the bytes of the fetch answer that they are of.
+    """
 
     topic: str
     start: int
     end: int
     batches: list[Any]
+    answer: bytes = b""
 
     def records(self) -> Iterator[Any]:
         """Yield the records in order; the first batch may begin before ``start``."""
         for batch in self.batches:
+            records = records_of(batch, self.answer)
             if batch.base_offset >= self.start:
-                yield from batch
+                yield from records
             else:
-                yield from (record for record in batch if record.offset >= self.start)
+                yield from (record for record in records if record.offset >= self.start)
 
 
 class _Requests:
@@ -73,6 +79,7 @@ async def start_reader(client: Mapping[str, Any], fetch_bytes: int) -> Any:
     It fetches again only when all that is buffered has been taken, or by `fetch_beside`: a long poll must not hold up a
     busy source.
     """
+    read_any_header_name()
     consumer: Any = AIOKafkaConsumer(
         group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none",
         max_partition_fetch_bytes=fetch_bytes, fetch_max_wait_ms=500, **client,
@@ -97,8 +104,9 @@ def last_fetch(consumer: Any, tp: TopicPartition) -> tuple[int | None, int | Non
 def _data_batches(part: Any) -> Iterator[tuple[Any | None, int]]:
     """Yield (batch, position after it); None for markers and aborted batches."""
     # INVARIANT: aborted_records_are_never_applied_and_markers_are_gaps
-    while part._records.has_next():
-        batch = part._records.next_batch()
+    records = part._records.plain
+    while records.has_next():
+        batch = records.next_batch()
         if not batch.validate_crc():
             raise CorruptRecordException(f"checksum of the batch at offset {batch.base_offset} is wrong")
         shown = True
@@ -132,7 +140,7 @@ def take_buffered(consumer: Any, tp: TopicPartition, max_records: int) -> Take |
     part: Any = result._partition_records
     if not hasattr(part, "data_batches"):
         part.data_batches = _data_batches(part)
-    take, count = Take(tp.topic, part.next_fetch_offset, part.next_fetch_offset, []), 0
+    take, count = Take(tp.topic, part.next_fetch_offset, part.next_fetch_offset, [], part._records.answer), 0
     for batch, end in part.data_batches:
         take.end = part.next_fetch_offset = end
         if batch is not None:

@@ -12,6 +12,7 @@ import faust
 from faust.types import StreamT
 from faust.types.auth import AuthProtocol, SASLMechanism
 
+from stream_app.delivery.aiokafka_records import read_any_header_name
 from stream_app.delivery.aiokafka_send import tune
 from stream_app.delivery.faust_seams import MembershipConsumer, SeamedApp
 from stream_app.delivery.job import Job
@@ -47,6 +48,7 @@ class ExactlyOnceApp(SeamedApp):
             **faust_settings,
         )
         tune()
+        read_any_header_name()
         app: Any = self  # faust's decorators are half typed
         self.table = app.Table(table, key_type=bytes, value_type=bytes, partitions=job.partitions)
         if self.table.changelog_topic_name != job.changelog:

@@ -96,7 +96,8 @@ class Batches:
 
     async def _records(self, take: Take) -> int:
         ends = {topic: self._reader.read_to_end_at(topic) for topic in self._job.sources}
-        batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic, now_ms()))
+        wall = now_ms()
+        batch = self._begin("records", clock.ceiling(self.record.newest, ends, take.topic, wall), wall)
         work = self._job.handler.begin(batch, self._store)
         count, newest = await self._feed(work, batch, take)
         record = self._following(batch)
@@ -153,11 +154,11 @@ class Batches:
         return True
 
     # ------------------------------------------------------------------ parts of a batch
-    def _begin(self, kind: BatchKind, ceiling: int | None) -> Batch:
-        record = self.record
+    def _begin(self, kind: BatchKind, ceiling: int | None, wall: int = 0) -> Batch:
+        record, mode = self.record, self._job.clock_mode
         version = max(record.rulebook_version, self._job.handler.version())
         return Batch(
-            self._partition, record.seq + 1, kind, record.clock, version, ceiling, self._job.clock_mode,
+            self._partition, record.seq + 1, kind, record.clock, version, ceiling, mode, wall if mode == "wall" else 0,
         )  # fmt: skip
 
     async def _feed(self, work: Work, batch: Batch, take: Take) -> tuple[int, int]:
@@ -188,7 +189,7 @@ class Batches:
     ) -> BatchJournal:
         return BatchJournal(
             batch.seq, batch.kind, record.store_id, batch.version, record.clock, inputs, batch.ceiling,
-            batch.clock_mode, sweep,
+            batch.clock_mode, sweep, batch.wall if batch.wall and batch.wall != batch.ceiling else None,
         )  # fmt: skip
 
     async def _commit(

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 def ceiling(newest: Mapping[str, int], ends: Mapping[str, int | None], reading: str, wall: int) -> int:
     """Return how far the records of ``reading`` may move the clock: the slowest other source, never beyond ``wall``.
 
-    ``newest`` maps source to the newest timestamp read there; ``ends`` to when it was read to its end, None while it
-    has unread input.  A source of which nothing was read yet holds the clock at 0.
+    ``newest`` maps source to the newest timestamp read there; ``ends`` to when it was last read to its end, None while
+    it has unread input.  A source of which nothing was read yet holds the clock at 0, one that does not answer where
+    it stood.
     """
-    return min([wall, *(newest.get(topic, 0) for topic, end in ends.items() if end is None and topic != reading)])
+    others = ((topic, end) for topic, end in ends.items() if topic != reading)
+    return min([wall, *(newest.get(topic, 0) if end is None else end for topic, end in others)])
 
 
 def after(clock: int, newest: Mapping[str, int], ends: Mapping[str, int | None], wall: int) -> int:

@@ -20,7 +20,7 @@ from faust.tables.table import Table
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream_app.delivery import aiokafka_clients, aiokafka_fetch, aiokafka_send, stable_offsets
+from stream_app.delivery import aiokafka_clients, aiokafka_fetch, aiokafka_records, aiokafka_send, stable_offsets
 from stream_app.delivery.heartbeats import PRIVATE_NAMES as HEARTBEAT_NAMES
 from stream_app.delivery.heartbeats import Heartbeats
 
@@ -36,6 +36,7 @@ PRIVATE_NAMES = (
     *HEARTBEAT_NAMES,
     *aiokafka_clients.PRIVATE_NAMES,
     *aiokafka_fetch.PRIVATE_NAMES,
+    *aiokafka_records.PRIVATE_NAMES,
     *aiokafka_send.PRIVATE_NAMES,
     *stable_offsets.PRIVATE_NAMES,
 )

@@ -56,7 +56,8 @@ class Batch:
     """One transaction to be.
 
     ``clock`` is the partition's clock before it, ``ceiling`` how far records may move it (None: as far as they say),
-    see ``schemas.journal.BatchJournal``; ``version`` the rulebook version in force for the whole of it.
+    see ``schemas.journal.BatchJournal``; ``version`` the rulebook version in force for the whole of it; ``wall`` the
+    owner's wall time at its beginning, 0 where only the clock counts.
     """
 
     partition: int
@@ -66,6 +67,7 @@ class Batch:
     version: int
     ceiling: int | None = None
     clock_mode: ClockMode = "wall"
+    wall: int = 0
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ async def open_partition(
 
 
 async def committed_record(job: Job, partition: int) -> PartitionRecord | None:
-    """Return the partition record at the changelog's end, without judging it; for repairs, after a fence."""
+    """Return the partition record at the changelog's end, without judging it, for repairs: final after a fence only."""
     consumer, store = restore_consumer(job.client, job.name), MemoryStore()
     try:
         await started(consumer)

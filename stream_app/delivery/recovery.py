@@ -7,7 +7,11 @@ cancellation that nobody asked for is aiokafka's own, and no reason to end.
 import asyncio
 from typing import Final
 
-from aiokafka.errors import CorruptRecordException, KafkaError  # pyright: ignore[reportMissingTypeStubs] untyped library
+from aiokafka.errors import (  # pyright: ignore[reportMissingTypeStubs] untyped library
+    CorruptRecordException,
+    KafkaError,
+    MessageSizeTooLargeError,
+)
 
 from stream_app.delivery.errors import ChainBroken, PartitionStopped
 
@@ -22,6 +26,8 @@ def what_stops(error: Exception, source: str) -> PartitionStopped | None:
             return error
         case CorruptRecordException():  # a KafkaError that no time mends
             return PartitionStopped(f"{source} is damaged: {error!r}", "see docs/operations.md")
+        case MessageSizeTooLargeError():  # a KafkaError that no time mends
+            return PartitionStopped(f"an output is larger than its topic takes: {error!r}", "see docs/operations.md")
         case _ if isinstance(error, (*RETRIED, ChainBroken)):
             return None
         case _:

@@ -27,6 +27,7 @@ from stream_app.delivery.reader import QUIET_SECONDS, SourceReader
 from stream_app.delivery.recovery import cancel_was_asked_for, rest, what_stops
 from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyPhase, RekeyStatus
 from stream_app.delivery.rekey_offsets import Position, find_position
+from stream_app.delivery.steps import SLICE_BYTES
 from stream_app.delivery.tasks import ended
 from stream_app.delivery.transaction import acknowledged, send_records
 
@@ -128,17 +129,20 @@ class RekeyPartition:
 
     async def _forward(self, take: Take, position: Position) -> Position:
         places: dict[tuple[str, int], list[Output]] = {}
-        rekeyed = count = 0
+        rekeyed = count = filled = 0
         for record in take.records():
             try:
                 routed = self._job.route(self.source.topic, self.source.partition, record)
             except Exception as error:
                 place = f"{self._name} offset {record.offset}"
-                raise HandlerFailed(f"the route raised {error!r} at {place}", "report it with that record") from error
+                why = f"the route raised {type(error).__name__} at {place}"  # what it says may be of a contact
+                raise HandlerFailed(why, "report it with that record") from error
             places.setdefault((routed.topic, routed.partition), []).append(routed.output)
             rekeyed += routed.accepted
             count += 1
-            if count % self._job.slice_records == 0:
+            filled += len(record.value or b"")
+            if count % self._job.slice_records == 0 or filled >= SLICE_BYTES:
+                filled = 0
                 await asyncio.sleep(0)
         was = position.progress
         progress = IngestProgress(

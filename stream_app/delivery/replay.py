@@ -49,7 +49,7 @@ class Replay:
         before = self.record
         batch = Batch(
             self._partition, entry.seq, entry.kind, before.clock, entry.rulebook_version, entry.ceiling,
-            entry.clock_mode,
+            entry.clock_mode, _wall(entry),
         )  # fmt: skip
         after = steps.following(before, batch, self._handler)
         after.clock = entry.clock
@@ -110,3 +110,8 @@ class Replay:
                 raise NotReplayable(
                     f"batch {entry.seq} reads {part.topic} from {part.from_}, expected {record.sources[part.topic]}"
                 )
+
+
+def _wall(entry: BatchJournal) -> int:
+    """Return the owner's wall time at the beginning of a batch, 0 where only the clock counts."""
+    return 0 if entry.clock_mode == "records" else entry.wall or entry.ceiling or 0

@@ -54,7 +54,9 @@ class RocksStore:
 
     def scan(self, after: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) in key order, without the store's own."""
-        iterator = self._db.iter(ReadOptions())
+        passing: Any = ReadOptions()
+        passing.fill_cache(False)  # a walk over all would drive out what batches read again
+        iterator = self._db.iter(passing)
         iterator.seek(max(after + b"\x00", FIRST_KEY))
         while iterator.valid():
             yield iterator.key(), iterator.value()

@@ -1,11 +1,12 @@
 """The steps of a batch that a live partition and the replay of its journal share, so that both do the same.
 
 Laws: a step depends on its arguments alone, no I/O and no clock; a handler that raises, or that does not account for
-every record, is a bug told with the position (delivery law 9).
+every record, is a bug told with its type and the position (delivery law 9); what it says may be of a contact, and is
+for the log alone.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -15,20 +16,37 @@ from stream_app.delivery.handler import Batch, Effects, Handler, Record, Work
 
 encode = msgspec.json.Encoder().encode
 
+SLICE_BYTES: Final = 256 * 1024
+
 
 def feed(work: Work, source: str, partition: int, records: Iterator[Record], size: int) -> Iterator[tuple[int, int]]:
-    """Apply records in slices; yield (records so far, newest timestamp so far) after each."""
+    """Apply records in slices; yield (records so far, newest timestamp so far) after each.
+
+    A slice has at most ``size`` records, fewer of large ones, so that none holds the loop for long.
+    """
     count, newest = 0, 0
-    while chunk := list(islice(records, size)):
+    for chunk in _slices(records, size):
         try:
             work.apply(source, chunk)
         except Exception as error:
             last = f" to {chunk[-1].offset}" if len(chunk) > 1 else ""
             where = f"{source}-{partition} offset {chunk[0].offset}{last}"
-            raise HandlerFailed(f"the handler raised {error!r} at {where}", "a bug: see the log") from error
+            raise HandlerFailed(f"the handler raised {_name(error)} at {where}", "a bug: see the log") from error
         count += len(chunk)
         newest = max(newest, *(record.timestamp for record in chunk))
         yield count, newest
+
+
+def _slices(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
+    chunk, filled = list[Record](), 0
+    for record in records:
+        chunk.append(record)
+        filled += len(record.value or b"")
+        if len(chunk) == size or filled >= SLICE_BYTES:
+            yield chunk
+            chunk, filled = [], 0
+    if chunk:
+        yield chunk
 
 
 def sweep_on(work: Work, sweep: Sweep, limit: int) -> Sweep:
@@ -36,8 +54,8 @@ def sweep_on(work: Work, sweep: Sweep, limit: int) -> Sweep:
     try:
         last = work.sweep(bytes.fromhex(sweep.to_key), limit)
     except Exception as error:
-        where = f"in the sweep for version {sweep.version} after key {sweep.to_key or 'none'}"
-        raise HandlerFailed(f"the handler raised {error!r} {where}", "a bug: see the log") from error
+        where = f"in the sweep for version {sweep.version}"
+        raise HandlerFailed(f"the handler raised {_name(error)} {where}", "a bug: see the log") from error
     return Sweep(sweep.version, sweep.to_key, sweep.to_key if last is None else last.hex(), done=last is None)
 
 
@@ -48,7 +66,7 @@ def finish(work: Work, until: int | None, limit: int, count: int, where: str = "
             work.due(until, limit)
         effects = work.finish()
     except Exception as error:
-        raise HandlerFailed(f"the handler raised {error!r} at the end of {where}", "a bug: see the log") from error
+        raise HandlerFailed(f"the handler raised {_name(error)} at the end of {where}", "a bug: see the log") from error
     outcomes = effects.outcomes
     counted = outcomes.applied + outcomes.duplicate + outcomes.no_effect + outcomes.dead_letter
     if counted != count:
@@ -87,3 +105,7 @@ def account(record: PartitionRecord, source: str, end: int, count: int, effects:
 def changes(effects: Effects, record: PartitionRecord) -> dict[bytes, bytes | None]:
     """Return all state records that a batch writes, the partition record last."""
     return {**effects.changes, PARTITION_RECORD_KEY: encode(record)}
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

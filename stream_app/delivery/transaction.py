@@ -26,9 +26,7 @@ async def send_records(
     topic, partition = place
     sends, first = list[tuple["asyncio.Future[Any]", int]](), 0
     while first < len(records):
-        batch, end = build_batch(limit, compression, records, first, at)
-        if end == first:
-            raise ValueError(f"a record for {topic} is larger than {limit} bytes")
+        batch, end = build_batch(limit, compression, records, first, at)  # at least one, however large
         sends.append((await send_ready(producer, batch, topic, partition), end - first))
         first = end
     return sends

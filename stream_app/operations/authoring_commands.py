@@ -7,7 +7,7 @@ changes nothing the second time; what is put of a profile other than ``default``
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import asdict
 from typing import Any, TextIO, cast
 
@@ -20,15 +20,17 @@ from stream_app.authoring.config_log import AuthoredKey, Body, ConfigLog, Kind
 from stream_app.authoring.drafts import shown_of
 from stream_app.authoring.problems import Problem
 from stream_app.authoring.puts import lint_items, plan_put
-from stream_app.operations.command_settings import echo_json, json_option, run_bounded, with_settings
-from stream_app.settings import Settings
+from stream_app.operations.command_settings import echo_json, json_option, run_with, with_settings
+from stream_app.operations.option_types import ORG
+from stream_app.operations.shown import safe_line
+from stream_app.settings import Settings, declared_topics
 
 
 class ChangedMeanwhile(RuntimeError):
     """Someone else put objects between the question and the write, so that more would be deleted than asked."""
 
 
-org_option = click.option("--org", required=True, metavar="ORG", help="The org that the objects belong to.")
+org_option = click.option("--org", type=ORG, required=True, metavar="ORG", help="The org that the objects belong to.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell what would change.")
 file_argument = click.argument("file", type=click.File(encoding="utf-8"))
 
@@ -39,15 +41,19 @@ file_argument = click.argument("file", type=click.File(encoding="utf-8"))
 @org_option
 @file_argument
 @click.option("--prune", is_flag=True, help="Delete what the list lacks.")
+@click.option("--if-none", is_flag=True, help="Only where the org has none; else nothing is done.")
 @dry_run_option
 @click.option("--yes", is_flag=True, help="Do not ask before deleting.")
 @json_option
-def put(
-    kind: Kind, settings: Settings, org: str, file: TextIO, prune: bool, dry_run: bool, yes: bool, as_json: bool
-) -> None:
+def put(  # noqa: PLR0913 - one parameter for each option
+    kind: Kind, *, settings: Settings, org: str, file: TextIO, prune: bool, if_none: bool, dry_run: bool, yes: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Put a list of objects."""
-    putting = _put(settings, kind, org, _read_list(file), prune=prune, dry_run=dry_run, yes=yes)
-    plan, version = run_bounded(putting, ChangedMeanwhile)
+    if prune and if_none:
+        raise click.UsageError("--prune and --if-none exclude each other")
+    putting = _put(settings, kind, org, _read_list(file), prune=prune, if_none=if_none, dry_run=dry_run, yes=yes)
+    plan, version = run_on_config(settings, putting, ChangedMeanwhile)
     _print_plan(kind, plan, version, as_json)
     if plan.refused:
         raise click.ClickException("nothing was written")
@@ -60,12 +66,12 @@ def put(
 @json_option
 def list_(kind: Kind, settings: Settings, org: str, as_json: bool) -> None:
     """Print the live objects."""
-    found = list(_bodies(run_bounded(read_log(settings)), kind, org).values())
+    found = list(_bodies(run_on_config(settings, read_log(settings)), kind, org).values())
     if as_json:
         echo_json(found)
     for body in () if as_json else found:
         standing = f"  {_standing(body)}" if kind == "profile" else ""
-        click.echo(f"{body['id']}  {body.get('name', '(no name)')}{standing}")
+        click.echo(safe_line(f"{body['id']}  {body.get('name', '(no name)')}{standing}"))
 
 
 @click.command(help="Print one object as JSON.")
@@ -76,7 +82,7 @@ def list_(kind: Kind, settings: Settings, org: str, as_json: bool) -> None:
 @json_option
 def get(kind: Kind, settings: Settings, org: str, object_id: str, as_json: bool) -> None:
     """Print one object."""
-    body = _bodies(run_bounded(read_log(settings)), kind, org).get(object_id)
+    body = _bodies(run_on_config(settings, read_log(settings)), kind, org).get(object_id)
     if body is None:
         raise click.ClickException(f"org {org} has no {kind} {object_id}")
     click.echo(json.dumps(body, ensure_ascii=False, indent=None if as_json else 2))
@@ -134,6 +140,11 @@ def _read_list(file: TextIO) -> list[object]:
     return cast(list[object], items)
 
 
+def run_on_config(settings: Settings, work: Coroutine[Any, Any, Any], *failures: type[Exception]) -> Any:
+    """Run async work once ``config`` is there."""
+    return run_with(settings, [declared_topics(settings).config], work, *failures)
+
+
 async def read_log(settings: Settings) -> ConfigLog:
     """Return what ``config`` says now."""
     from stream_app.authoring.config_topic import read_config
@@ -142,11 +153,14 @@ async def read_log(settings: Settings) -> ConfigLog:
 
 
 async def _put(
-    settings: Settings, kind: Kind, org: str, items: list[object], *, prune: bool, dry_run: bool, yes: bool
-) -> tuple[Plan, int]:
+    settings: Settings, kind: Kind, org: str, items: list[object], *, prune: bool, if_none: bool, dry_run: bool,
+    yes: bool,
+) -> tuple[Plan, int]:  # fmt: skip
     from stream_app.authoring.config_topic import config_writer
 
     def planned(log: ConfigLog) -> Plan:
+        if if_none and log.objects(kind, org):
+            return Plan((), ())
         return plan_put(kind, log, org, items, format_time(time.time_ns() // 1_000_000), prune=prune)
 
     log = await read_log(settings)
@@ -184,10 +198,11 @@ def print_changes(kind: Kind, changes: Iterable[Change]) -> None:
     """Print changes, those of another kind than the command's with their kind."""
     for change in changes:
         of = "" if change.key.kind == kind else f"{change.key.kind} "
-        click.echo(f"{change.action} {of}{change.key.id}  {change.name}")
+        click.echo(safe_line(f"{change.action} {of}{change.key.id}  {change.name}"))
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
     """Print what is wrong or odd."""
     for problem in problems:
-        click.echo(f"{problem.severity} {problem.pointer or '/'} {problem.code}: {problem.message}", err=True)
+        line = f"{problem.severity} {problem.pointer or '/'} {problem.code}: {problem.message}"
+        click.echo(safe_line(line), err=True)

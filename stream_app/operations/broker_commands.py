@@ -5,6 +5,7 @@ done when the broker already is as asked; status fails (exit code 1) where no br
 """
 # pyright: strict
 
+import functools
 import json
 import os
 import sys
@@ -32,7 +33,15 @@ def broker() -> None:
 
 
 def _shared(command: Callable[P, None]) -> Callable[P, None]:
-    """Add the options of all three commands."""
+    """Add the options of all three commands, and say in a line what an operator can mend."""
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except FAILURES as failure:
+            raise click.ClickException(str(failure)) from failure
+
     data_dir = click.option(
         "--data-dir",
         metavar="DIRECTORY",
@@ -40,7 +49,7 @@ def _shared(command: Callable[P, None]) -> Callable[P, None]:
         help=f"{table()['data_dir'].doc}; it lives in the folder `broker` there [{variable_of('data_dir')}]",
     )
     as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-    return data_dir(as_json(command))
+    return data_dir(as_json(run))
 
 
 def _data_dir(_context: click.Context, _option: click.Parameter, given: str | None) -> Path:
@@ -58,10 +67,7 @@ def _data_dir(_context: click.Context, _option: click.Parameter, given: str | No
 def start(data_dir: Path, as_json: bool, port: int | None, heap_mb: int) -> None:
     """Start the broker and return when it answers; the first time its jars are fetched (40 MB)."""
     kafka = EmbeddedKafka(broker_dir(data_dir), port=port, heap_mb=heap_mb, progress=terminal_progress())
-    try:
-        kafka.start()
-    except FAILURES as failure:
-        raise click.ClickException(str(failure)) from failure
+    kafka.start()
     _report(kafka, data_dir, as_json)
 
 

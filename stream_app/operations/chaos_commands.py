@@ -12,12 +12,15 @@ from typing import Any, Final
 
 import click
 
+from stream_app.operations.command_settings import json_option
+from stream_app.operations.option_types import FiniteRange
+
 ROOT: Final = Path(__file__).parents[2]
 HARNESS: Final = "tests.faults.chaos"
 
 
 @click.command()
-@click.option("--minutes", type=click.FloatRange(min=0), default=5.0, show_default=True, help="How long faults come.")
+@click.option("--minutes", type=FiniteRange(min=0), default=5.0, show_default=True, help="How long faults come.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same faults and load.")
 @click.option("--workers", type=click.IntRange(2), default=2, show_default=True, help="Workers under fault.")
 @click.option("--fault", default="mix", show_default=True, metavar="NAME[,NAME]", help="Faults in turn, or mix.")
@@ -27,7 +30,7 @@ HARNESS: Final = "tests.faults.chaos"
 @click.option("--both", "membership", flag_value="both", help="Half of the minutes each.")
 @click.option("--store", type=click.Choice(("memory", "rocksdb")), default="rocksdb", show_default=True)
 @click.option("--partitions", type=click.IntRange(1), default=4, show_default=True)
-@click.option("--rate", type=click.FloatRange(1), default=200.0, show_default=True, help="Records a second.")
+@click.option("--rate", type=FiniteRange(1), default=200.0, show_default=True, help="Records a second.")
 @click.option("--session-seconds", type=click.IntRange(6), default=10, show_default=True, help="Session timeout.")
 @click.option("--bootstrap-servers", metavar="SERVERS", help="A cluster that is there; default: an embedded broker.")
 @click.option("--prefix", default="leadstream-chaos", show_default=True, help="Of topics that nobody uses.")
@@ -37,6 +40,7 @@ HARNESS: Final = "tests.faults.chaos"
 @click.option("--report", type=click.Path(path_type=Path), help="Append one JSON line a run.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page over all lines of the report.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Kept; default: a temporary one.")
+@json_option
 def chaos(**asked: Any) -> None:
     """Kill, freeze and starve real workers under load, then prove that nothing was lost or done twice."""
     sys.exit(harness()(**asked))

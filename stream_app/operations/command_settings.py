@@ -8,13 +8,15 @@ import asyncio
 import functools
 import json
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from stream_app.settings import SettingsError, load_settings, table, variable_of
+from stream_app.settings import Settings, SettingsError, load_settings, table, variable_of
+from topics.declarations import TopicSpec
 
 Command = Callable[..., Any]
 
@@ -53,10 +55,59 @@ def run_bounded(work: Coroutine[Any, Any, Any], *failures: type[Exception]) -> A
 
     try:
         return asyncio.run(work)
+    except BrokenPipeError:  # of standard output, which click ends quietly: those of Kafka are KafkaErrors
+        raise
     except (*RETRIED, *failures) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
 
 
+def run_with(
+    settings: Settings, specs: Sequence[TopicSpec], work: Coroutine[Any, Any, Any], *failures: type[Exception]
+) -> Any:
+    """Run async work once these topics are there with the partition counts of the settings.
+
+    Whoever asks a broker for a topic by name may have it created, in a shape that nobody declared: nobody does before.
+    """
+    from stream_app.operations.topic_administration import TopicsRefused, check_topics
+
+    async def checked() -> Any:
+        try:
+            await check_topics(settings, specs)
+            return await work
+        finally:
+            work.close()
+
+    return run_bounded(checked(), TopicsRefused, *failures)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of the data directory where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be made: {error.strerror}") from error
+
+
 def echo_json(value: object) -> None:
     """Print one JSON document on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(json_text(value))
+
+
+def json_text(value: object, separators: tuple[str, str] | None = None) -> str:
+    """Return a value as JSON on one line, with escapes for what would act on a terminal."""
+    text = json.dumps(value, ensure_ascii=False, separators=separators)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+@contextmanager
+def json_list() -> Iterator[Callable[[object], None]]:
+    """Print one JSON list on one line, item by item: call what this gives for each."""
+    before = "["
+
+    def item(value: object) -> None:
+        nonlocal before
+        click.echo(before + json_text(value), nl=False)
+        before = ", "
+
+    yield item
+    click.echo("[]" if before == "[" else "]")

@@ -2,14 +2,18 @@
 
 Laws: a redrive sends key, value and headers as received, with ``leadstream-redrive-count`` one higher; a value that was
 cut (too_large) cannot be sent again from here.  A redrive is acknowledged, not exactly once: an interrupted one may be
-repeated, and the engine's own dedupe of event ids decides.
+repeated, and the engine's own dedupe of event ids decides.  However many there are, one is held at a time.
 Reads ``dead-letters``; writes the topics that they came from.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from heapq import heappush, heapreplace
+from operator import itemgetter
 from typing import Any, Final
 
+import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from stream_app.operations.log_cursor import Client, cursor, settled_ends, starts
@@ -17,6 +21,7 @@ from stream_app.operations.shown import safe_text, shown_time
 from stream_app.processing.dead_letters import ERRORS, ORIGINAL_LENGTH, REASON, REDRIVE_COUNT, redrives
 
 HeaderList = list[tuple[str, bytes | None]]
+Retained = Mapping[TopicPartition, tuple[int, int]]
 SHOWN_VALUE: Final = 4000
 
 
@@ -60,6 +65,14 @@ class DeadLetter:
         received = [header for header in self.headers[:added] if header[0] != REDRIVE_COUNT]
         return [*received, (REDRIVE_COUNT, b"%d" % (redrives(self.headers) + 1))]
 
+    @property
+    def likeness(self) -> bytes:
+        """A hash that all dead letters of the same bytes from the same topic have, whatever became of them since."""
+        received = [self.source.topic, self.key, self.value, self.redrive_headers()[:-1]]
+        if self.key is None:
+            received.append(self.source.partition)
+        return blake2b(msgspec.msgpack.encode(received), digest_size=16).digest()
+
     def refused(self, sources: Sequence[str]) -> str | None:
         """Return why it cannot be sent again, None when it can."""
         if self.said(ORIGINAL_LENGTH) and self.reason == "too_large":
@@ -84,29 +97,60 @@ class DeadLetter:
         }  # fmt: skip
 
 
-async def read_dead_letters(client: Client, topic: str, partitions: Sequence[int]) -> AsyncIterator[DeadLetter]:
-    """Yield every dead letter of the partitions, oldest first in each."""
+async def retained(client: Client, topic: str, partitions: Sequence[int]) -> Retained:
+    """Return where the dead letters of the partitions begin and end as of now."""
     places = [TopicPartition(topic, number) for number in partitions]
     begin, end = await starts(client, places), await settled_ends(client, places)
-    for place in places:
-        async with cursor(client, place, begin[place], end[place]) as rows:
+    return {place: (begin[place], end[place]) for place in places}
+
+
+async def read_dead_letters(client: Client, where: Retained) -> AsyncIterator[DeadLetter]:
+    """Yield every dead letter of these ranges, oldest first in each partition."""
+    for place, (begin, end) in where.items():
+        async with cursor(client, place, begin, end) as rows:
             async for row in rows.rest():
-                yield DeadLetter(
-                    row.partition, row.offset, row.timestamp, row.key, row.value, [tuple(h) for h in row.headers]
-                )
+                headers = [tuple(header) for header in row.headers]
+                yield DeadLetter(row.partition, row.offset, row.timestamp, row.key, row.value, headers)
 
 
-async def send_again(client: Client, letters: Sequence[DeadLetter], max_bytes: int) -> int:
-    """Send dead letters back to their sources; return how many Kafka acknowledged, which is all unless it raises."""
+async def find(client: Client, topic: str, refs: Sequence[tuple[int, int]]) -> AsyncIterator[DeadLetter]:
+    """Yield those of the named dead letters, by partition and offset, that are there, reading nothing else."""
+    there = await retained(client, topic, sorted({partition for partition, _ in refs}))
+    for partition, offset in refs:
+        begin, end = there[place := TopicPartition(topic, partition)]
+        if begin <= offset < end:
+            async for letter in read_dead_letters(client, {place: (offset, offset + 1)}):
+                yield letter
+
+
+async def newest(
+    letters: AsyncIterator[DeadLetter], limit: int, reason: str | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """Return rows of the newest so many of a reason, the newest first, and how many there are; holds no more."""
+    kept: list[tuple[tuple[int, int, int], dict[str, Any]]] = []
+    count = 0
+    async for letter in letters:
+        if reason in (None, letter.reason):
+            count += 1
+            age = (letter.timestamp, letter.offset, -letter.partition)
+            if len(kept) < limit:
+                heappush(kept, (age, letter.shown()))
+            elif age > kept[0][0]:
+                heapreplace(kept, (age, letter.shown()))
+    return [row for _, row in sorted(kept, key=itemgetter(0), reverse=True)], count
+
+
+async def send_again(client: Client, letters: AsyncIterator[DeadLetter], max_bytes: int) -> AsyncIterator[DeadLetter]:
+    """Send dead letters back to their sources as they are read; yield each once Kafka has acknowledged it."""
     producer = AIOKafkaProducer(enable_idempotence=True, acks="all", max_request_size=max_bytes, **client)
     await producer.start()
     try:
-        for letter in letters:
+        async for letter in letters:
             # a key decides the partition, so that wrong_partition ends in the right one; no key: where it was
             partition = letter.source.partition if letter.key is None else None
             await producer.send_and_wait(
                 letter.source.topic, letter.value, letter.key, partition=partition, headers=letter.redrive_headers()
             )
+            yield letter
     finally:
         await producer.stop()
-    return len(letters)

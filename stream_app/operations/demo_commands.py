@@ -1,8 +1,9 @@
 """`leadstream demo`: broker, topics, rules, worker and a replay of real orders, from nothing to a moving page.
 
 Laws: Ctrl-C or SIGTERM at any moment ends everything that was started, with exit code 0; what is kept lives in the
-folder ``demo`` of the data directory, which one demo at a time may use, and a later demo goes on where it ended; rules
-and thresholds are put only where org 1 has none.  What to say goes to standard output, progress to standard error.
+folder ``demo`` of the data directory, which one demo at a time may use, and a later demo goes on where it ended;
+``--fresh`` asks before it deletes that, unless ``--yes``; rules and thresholds are put only where org 1 has none.  What
+to say goes to standard output, progress to standard error.
 Reads and writes: that folder, the user's cache, the topics.
 """
 
@@ -18,6 +19,8 @@ from typing import Any, Final
 import click
 
 from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
+from stream_app.operations.option_types import FiniteRange
+from stream_app.setting_values import url_host
 from stream_app.settings import Settings, declared_topics, effective
 
 ORG: Final = "1"
@@ -28,15 +31,17 @@ DEMO_SETTINGS: Final = ("partitions", "web_bind", "web_port", "data_dir", "store
 
 @click.command()
 @with_settings(*DEMO_SETTINGS)
-@click.option("--speed", type=float, metavar="EVENTS", help=f"Events per second [default: {PER_SECOND:g}].")
-@click.option("--times-original", type=float, metavar="X", help="Replay at X times the speed of 1997 instead.")
+@click.option("--speed", type=FiniteRange(), metavar="EVENTS", help=f"Events per second [default: {PER_SECOND:g}].")
+@click.option("--times-original", type=FiniteRange(), metavar="X", help="Replay at X times the speed of 1997 instead.")
 @click.option("--customers", type=click.IntRange(min=1), metavar="N", help="Only the orders of customers 1 to N.")
 @click.option("--keep/--fresh", default=True, help="Go on from the last demo (default), or delete its data first.")
+@click.option("--dry-run", is_flag=True, help="With --fresh: only tell what would be deleted.")
+@click.option("--yes", is_flag=True, help="With --fresh: do not ask before deleting.")
 @click.option("--once", is_flag=True, help="Do not start over when every order is replayed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line when ready, nothing else.")
 def demo(settings: Settings, as_json: bool, **asked: Any) -> None:
     """Score real orders on this machine until told to stop."""
-    from stream_app.operations.demo_folder import alone, broker_of, clear, ended_by_signals
+    from stream_app.operations.demo_folder import alone, broker_of, ended_by_signals, start_over
     from stream_app.operations.demo_replay import PlaceUnreadable
     from stream_app.operations.replay import Pace
 
@@ -46,13 +51,18 @@ def demo(settings: Settings, as_json: bool, **asked: Any) -> None:
         pace = Pace(asked.pop("speed"), asked.pop("times_original"))
     except ValueError as error:
         raise click.UsageError(f"--speed, --times-original: {error}") from error
-    keep, home = asked.pop("keep"), settings.data_dir / "demo"
+    home = settings.data_dir / "demo"
+    keep, dry_run, yes = asked.pop("keep"), asked.pop("dry_run"), asked.pop("yes")
     if not keep and settings.bootstrap_servers:
         raise click.UsageError("--fresh deletes what the embedded broker holds, but brokers are named")
+    if keep and dry_run:
+        raise click.UsageError("--dry-run tells what --fresh would delete")
     try:
         with ended_by_signals(), alone(home):
             if not keep:
-                clear(home)
+                start_over(home, dry_run=dry_run, yes=yes)
+            if dry_run:
+                return
             with broker_of(home, settings.bootstrap_servers) as bootstrap:
                 _run(_demo_settings(settings, home, bootstrap), pace=pace, as_json=as_json, **asked)
     except PlaceUnreadable as error:
@@ -89,9 +99,9 @@ def _demo_settings(settings: Settings, home: Path, bootstrap: str) -> Settings:
 
     level = next(row for row in effective({}, os.environ, Path.cwd()) if row.variable == "LEADSTREAM_LOG_LEVEL")
     port = _free_port(settings)
-    url = settings.advertised_url
-    if url == f"http://{settings.web_bind}:{settings.web_port}":
-        url = f"http://{settings.web_bind}:{port}"
+    url, host = settings.advertised_url, url_host(settings.web_bind)
+    if url == f"http://{host}:{settings.web_port}":
+        url = f"http://{host}:{port}"
     return replace(
         settings,
         bootstrap_servers=bootstrap,

@@ -19,6 +19,7 @@ import click
 from stream_app.operations.broker import EmbeddedKafka
 from stream_app.operations.broker_commands import FAILURES, terminal_progress
 from stream_app.operations.class_archive import lock_at_once
+from stream_app.operations.command_settings import make_folder
 from stream_app.operations.jars import Progress
 
 STOP_SECONDS: Final = 10.0  # for the broker, after the worker, so that both fit into 15 s
@@ -28,8 +29,11 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
     """Hold the folder for the length of a block; ClickException where another demo does."""
-    home.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    make_folder(home)
+    try:
+        descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise click.ClickException(f"{home} cannot be used: {error.strerror}") from error
     try:
         if not lock_at_once(descriptor):
             raise click.ClickException(f"a demo runs already on {home}; --data-dir names another folder")
@@ -38,14 +42,19 @@ def alone(home: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def clear(home: Path) -> None:
-    """Delete what earlier demos left, and end a broker that a killed one left running."""
+def start_over(home: Path, *, dry_run: bool, yes: bool) -> None:
+    """Delete what earlier demos left, if anything, and end a broker that a killed one left running."""
+    left = sorted(entry for entry in home.iterdir() if entry.name != "lock")
+    if dry_run:
+        for entry in left:
+            click.echo(f"would delete {entry}")
+        return
+    if left and not yes:
+        named = ", ".join(entry.name for entry in left)
+        click.confirm(f"Delete what earlier demos left in {home}: {named}?", abort=True, err=True)
     EmbeddedKafka(home / "broker").kill()
-    for entry in home.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != "lock":
-            entry.unlink()
+    for entry in left:
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 @contextmanager

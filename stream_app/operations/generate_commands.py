@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import click
-from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.ids import valid_org
 from stream_app.operations import generator
-from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
+from stream_app.operations.command_settings import echo_json, run_with, with_settings
+from stream_app.operations.option_types import ORG, FiniteRange
 from stream_app.operations.progress import progress_bar
 from stream_app.operations.replay import Acknowledged, Outgoing, Pace, Progress, open_producer, replay
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
-from topics.declarations import ENGAGEMENT
+from topics.declarations import ENGAGEMENT, TopicSpec
 
-SHARE: Final = click.FloatRange(0, 1)
+SHARE: Final = FiniteRange(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ class Load:
 @with_settings("partitions", "engagement_topics")
 @click.option("--events", type=click.IntRange(min=0), default=100_000, show_default=True, help="Engagement records.")
 @click.option("--contacts", type=click.IntRange(min=1), default=10_000, show_default=True, help="Different contacts.")
-@click.option("--org", "orgs", multiple=True, default=("1",), show_default=True, help="Org id; may be repeated.")
+@click.option("--org", "orgs", type=ORG, multiple=True, default=("1",), show_default=True, help="May be repeated.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same load.")
-@click.option("--skew", type=click.FloatRange(min=0), default=1.0, show_default=True, help="0: all contacts alike.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Records a second; default: as fast as it goes.")
+@click.option("--skew", type=FiniteRange(min=0), default=1.0, show_default=True, help="0: all contacts alike.")
+@click.option("--rate", type=FiniteRange(0, min_open=True), help="Records a second; default: as fast as it goes.")
 @click.option("--bad-share", type=SHARE, default=0.0, show_default=True, help="Share of records that are broken.")
 @click.option("--duplicate-share", type=SHARE, default=0.02, show_default=True, help="Share of repeated records.")
 @click.option("--commands-share", type=SHARE, default=0.0, show_default=True, help="Commands for each event.")
@@ -61,44 +60,28 @@ def generate(
     settings: Settings, events: int, contacts: int, seed: int, rate: float | None, as_json: bool, **shape: Any
 ) -> None:
     """Send a made-up load of events, commands and attributes."""
-    if not all(map(valid_org, shape["orgs"])):
-        raise click.BadParameter("an org id is 1-64 of A-Z a-z 0-9 _ -", param_hint="--org")
     load = Load(seed, contacts, events, shape)
     started = time.monotonic()
     with progress_bar(load.expected(), "sent") as progress:
-        acknowledged = run_bounded(_send(load, settings, Pace(per_second=rate), progress))
+        sending = _send(load, settings, Pace(per_second=rate), progress)
+        acknowledged = run_with(settings, list(_topics(settings).values()), sending)
     _report(load, acknowledged, time.monotonic() - started, as_json)
 
 
 async def _send(load: Load, settings: Settings, pace: Pace, progress: Progress | None) -> Acknowledged:
-    client, names = kafka_client_arguments(settings), _names(settings)
-    await _check_topics(list(names.values()), settings.partitions, client)
-    async with open_producer(**client) as producer:
+    names = {part: spec.name for part, spec in _topics(settings).items()}
+    async with open_producer(**kafka_client_arguments(settings)) as producer:
         return await replay(load.records(names), producer, settings.partitions, pace, progress)
 
 
-def _names(settings: Settings) -> dict[str, str]:
-    """Return the full names of the topics by the last parts that the generator says."""
+def _topics(settings: Settings) -> dict[str, TopicSpec]:
+    """Return the topics by the last parts that the generator says."""
     topics = declared_topics(settings)
     return {
-        ENGAGEMENT: (topics.keyed or topics.engagement)[0].name,
-        generator.COMMANDS: topics.commands.name,
-        generator.CONTACTS: topics.contacts.name,
+        ENGAGEMENT: (topics.keyed or topics.engagement)[0],
+        generator.COMMANDS: topics.commands,
+        generator.CONTACTS: topics.contacts,
     }
-
-
-async def _check_topics(names: list[str], partitions: int, client: dict[str, Any]) -> None:
-    admin = AIOKafkaAdminClient(**client)
-    await admin.start()
-    try:
-        described = await admin.describe_topics(names)
-    finally:
-        await admin.close()
-    for topic in described:
-        found = len(topic["partitions"])
-        if found != partitions:
-            what = f"has {found} partitions, not {partitions}" if found else "does not exist"
-            raise click.ClickException(f"topic {topic['topic']} {what}; `leadstream topics diff` tells more")
 
 
 def _report(load: Load, acknowledged: Acknowledged, seconds: float, as_json: bool) -> None:

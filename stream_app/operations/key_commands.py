@@ -5,14 +5,17 @@ a new key is printed once, on standard output, and kept nowhere; revoking asks f
 """
 
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 import click
 
-from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
-from stream_app.settings import Settings
+from stream_app.operations.command_settings import echo_json, run_with, with_settings
+from stream_app.operations.option_types import ORG
+from stream_app.operations.shown import safe_line
+from stream_app.settings import Settings, declared_topics
 
-org_option = click.option("--org", required=True, metavar="ORG", help="The org that the key opens.")
+org_option = click.option("--org", type=ORG, required=True, metavar="ORG", help="The org that the key opens.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -38,7 +41,7 @@ def create(
 
     from schemas.rest_keys import KeyBody
     from stream_app.authoring.api_keys import expiry, shown
-    from stream_app.authoring.key_administration import KeyAdministration, KeysUnavailable
+    from stream_app.authoring.key_administration import KeyAdministration
 
     given = {"org_id": org, "scope": scope, "sites": list(sites) or None, "expires_at": expires_at, "name": name}
     try:
@@ -52,7 +55,7 @@ def create(
     making = KeyAdministration(settings).make(
         org, body.scope, sites=frozenset(sites) or None, expires_at=until, name=name
     )
-    made = run_bounded(making, KeysUnavailable)
+    made = _run(settings, making)
     if as_json:
         echo_json({**shown(made.key), "key": made.text})
     else:
@@ -66,9 +69,9 @@ def create(
 def list_(settings: Settings, org: str, as_json: bool) -> None:
     """Print the keys of an org, expired ones too; neither texts nor hashes."""
     from stream_app.authoring.api_keys import shown
-    from stream_app.authoring.key_administration import KeyAdministration, KeysUnavailable
+    from stream_app.authoring.key_administration import KeyAdministration
 
-    found = [shown(key) for key in run_bounded(KeyAdministration(settings).of_org(org), KeysUnavailable)]
+    found = [shown(key) for key in _run(settings, KeyAdministration(settings).of_org(org))]
     if as_json:
         echo_json(found)
     for key in () if as_json else found:
@@ -84,20 +87,27 @@ def list_(settings: Settings, org: str, as_json: bool) -> None:
 def revoke(settings: Settings, key_id: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Revoke a key: workers refuse it within 5 seconds."""
     from stream_app.authoring.api_keys import shown
-    from stream_app.authoring.key_administration import KeyAdministration, KeysUnavailable
+    from stream_app.authoring.key_administration import KeyAdministration
 
     desk = KeyAdministration(settings)
-    key = run_bounded(desk.find(key_id), KeysUnavailable)
+    key = _run(settings, desk.find(key_id))
     if key is None:
         raise click.ClickException(f"there is no key {key_id}")
     if not (dry_run or yes):
         click.confirm(f"Revoke {_line(shown(key))}?", abort=True, err=True)
     if not dry_run:
-        run_bounded(desk.revoke(key_id), KeysUnavailable)
+        _run(settings, desk.revoke(key_id))
     if as_json:
         echo_json({**shown(key), "revoked": not dry_run})
     else:
         click.echo(f"{'would revoke' if dry_run else 'revoked'} {_line(shown(key))}")
+
+
+def _run(settings: Settings, work: Coroutine[Any, Any, Any]) -> Any:
+    """Run async work once ``api-keys`` is there."""
+    from stream_app.authoring.key_administration import KeysUnavailable
+
+    return run_with(settings, [declared_topics(settings).api_keys], work, KeysUnavailable)
 
 
 def _line(key: dict[str, Any]) -> str:
@@ -106,4 +116,4 @@ def _line(key: dict[str, Any]) -> str:
         words.append(f"sites {', '.join(map(str, key['sites']))}")
     if key["expiresAt"] is not None:
         words.append(f"expires {key['expiresAt']}")
-    return "  ".join([*words, key["name"] or ""]).rstrip()
+    return safe_line("  ".join([*words, key["name"] or ""]).rstrip())

@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_app.delivery.aiokafka_clients import stop_consumer
+from stream_app.delivery.aiokafka_records import read_any_header_name
 
 OPEN_TRANSACTION_SECONDS: Final = 45.0  # a dead worker's transaction ends after 30 s
 LOOK_SECONDS: Final = 0.05
@@ -27,6 +28,7 @@ class NeverSettles(TimeoutError):
 
 @asynccontextmanager
 async def _consumer(client: Client, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
+    read_any_header_name()
     consumer = AIOKafkaConsumer(
         group_id=None, enable_auto_commit=False, isolation_level=isolation, auto_offset_reset="none",
         max_partition_fetch_bytes=FETCH_BYTES, fetch_max_wait_ms=100, **client,

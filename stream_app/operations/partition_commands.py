@@ -46,12 +46,10 @@ def skip(
     settings: Settings, number: int, topic: str, start: int, end: int, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Skip a range of a source: its records are never applied, and are counted as gaps."""
-    from stream_app.delivery.errors import PartitionStopped
-    from stream_app.operations.command_settings import run_bounded
-
+    partitions_of(settings, (number,))
     if not (dry_run or yes):
-        click.confirm(f"Skip {topic}-{number} offsets {start} to {end - 1} for ever?", abort=True)
-    record = run_bounded(_skip(settings, number, topic, start, end, dry_run), PartitionStopped)
+        click.confirm(f"Skip {topic}-{number} offsets {start} to {end - 1} for ever?", abort=True, err=True)
+    record = run_on_topics(settings, _skip(settings, number, topic, start, end, dry_run))
     if as_json:
         echo_json({"partition": number, "topic": topic, "position": end, "seq": record.seq, "written": not dry_run})
     else:
@@ -60,11 +58,15 @@ def skip(
 
 async def _skip(settings: Settings, number: int, topic: str, start: int, end: int, dry_run: bool) -> PartitionRecord:
     from stream_app.authoring.rulebook_history import RulebookHistory
+    from stream_app.delivery.errors import PartitionStopped
     from stream_app.delivery.repair import skip as skip_range
     from stream_app.jobs import scoring_handler, scoring_job
 
     job = scoring_job(settings, scoring_handler(settings, RulebookHistory([])))
-    return await skip_range(job, number, topic, start, end, dry_run=dry_run)
+    try:
+        return await skip_range(job, number, topic, start, end, dry_run=dry_run)
+    except PartitionStopped as refused:
+        raise click.ClickException(str(refused)) from refused
 
 
 async def _rows(settings: Settings, partitions: list[int]) -> list[dict[str, Any]]:
@@ -77,7 +79,7 @@ async def _rows(settings: Settings, partitions: list[int]) -> list[dict[str, Any
     client, topics = kafka_client_arguments(settings), declared_topics(settings)
     rows: list[dict[str, Any]] = []
     for number in partitions:
-        record = (await read_state(client, topics.changelog.name, number)).record
+        record = (await read_state(client, topics.changelog.name, number, lambda _: False)).record
         if record is None:
             rows.append({"partition": number, "state": None})
             continue

@@ -24,9 +24,11 @@ from stream_app.operations.authoring_commands import (
     print_changes,
     print_problems,
     read_log,
+    run_on_config,
     told_changes,
 )
-from stream_app.operations.command_settings import echo_json, json_option, run_bounded, with_settings
+from stream_app.operations.command_settings import echo_json, json_option, with_settings
+from stream_app.operations.shown import safe_line
 from stream_app.settings import Settings
 
 WHY: Final[Mapping[Reason, str]] = {
@@ -54,7 +56,7 @@ def _acting(action: Action, text: str) -> click.Command:
         version: int | None = None,
     ) -> None:  # fmt: skip
         act = Act(key=AuthoredKey("profile", org, profile_id), action=action, version=version)
-        changes, log = run_bounded(_act(settings, act, dry_run=dry_run, yes=yes), ChangedMeanwhile)
+        changes, log = run_on_config(settings, _act(settings, act, dry_run=dry_run, yes=yes), ChangedMeanwhile)
         profile = shown_of(log, act.key)
         if as_json:
             told = {"changes": told_changes(changes), "profile": profile}
@@ -76,7 +78,7 @@ def _acting(action: Action, text: str) -> click.Command:
 @json_option
 def versions(settings: Settings, org: str, profile_id: str, as_json: bool) -> None:
     """Print publishes."""
-    log: ConfigLog = run_bounded(read_log(settings))
+    log: ConfigLog = run_on_config(settings, read_log(settings))
     key = AuthoredKey("profile", org, profile_id)
     if log.find(key) is None:
         raise click.ClickException(f"org {org} has no profile {profile_id}")
@@ -84,7 +86,8 @@ def versions(settings: Settings, org: str, profile_id: str, as_json: bool) -> No
     if as_json:
         echo_json(told)
     for one in () if as_json else told:
-        click.echo(f"{one['version']}  {one['at']}  {one['body']['name']}, {len(one['body']['rules'])} rules")
+        line = f"{one['version']}  {one['at']}  {one['body']['name']}, {len(one['body']['rules'])} rules"
+        click.echo(safe_line(line))
 
 
 profiles = group(

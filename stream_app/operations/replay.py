@@ -7,6 +7,7 @@ Reads an iterable of Outgoing; writes to the topics that it names, which must ex
 """
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -42,9 +43,9 @@ class Pace:
     times_original: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse two speeds at once, and a speed that is not above 0."""
+        """Refuse two speeds at once, and a speed that is not a number above 0."""
         chosen = [speed for speed in (self.per_second, self.times_original) if speed is not None]
-        if len(chosen) > 1 or not all(speed > 0 for speed in chosen):
+        if len(chosen) > 1 or not all(0 < speed < math.inf for speed in chosen):
             raise ValueError("a pace is one speed above 0")
 
     def due_seconds(self, index: int, elapsed_ms: int) -> float:

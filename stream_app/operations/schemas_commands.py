@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import click
 
+from stream_app.operations.command_settings import echo_json, json_option
+
 GENERATED: Final = Path(__file__).parents[2] / "schemas" / "generated"
 
 
@@ -20,22 +22,31 @@ def schemas() -> None:
 
 
 @schemas.command()
-def write() -> None:
+@json_option
+def write(as_json: bool) -> None:
     """Bring the files to what the types say."""
     wanted = documents()
     GENERATED.mkdir(exist_ok=True)
-    for name in stale(wanted):
+    written = stale(wanted)
+    for name in written:
         if name in wanted:
             (GENERATED / name).write_bytes(wanted[name])
         else:
             (GENERATED / name).unlink()
+    if as_json:
+        echo_json({"written": written})
+    for name in () if as_json else written:
         click.echo(name)
 
 
 @schemas.command()
-def check() -> None:
+@json_option
+def check(as_json: bool) -> None:
     """Tell which files differ from what the types say."""
-    if differing := stale(documents()):
+    differing = stale(documents())
+    if as_json:
+        echo_json({"differing": differing})
+    if differing:
         raise click.ClickException(f"run `leadstream schemas write`: {', '.join(differing)}")
 
 

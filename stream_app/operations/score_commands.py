@@ -1,7 +1,8 @@
 """``leadstream score get | adjust | import | export``: scores from the changelog, and commands that move them.
 
 Laws: an adjustment goes the way of every other, through ``commands``: the stream applies it once for each command id,
-so a repeat with the same ``--command-id`` changes nothing; it is checked here by the codec that the stream uses.
+so a repeat with the same ``--command-id`` changes nothing; it is checked here by the codec that the stream uses, and
+its profile by what is published.
 """
 
 import json
@@ -11,14 +12,17 @@ from typing import Any
 
 import click
 
+from schemas.authored import DEFAULT_PROFILE
 from stream_app.operations.command_settings import echo_json, with_settings
+from stream_app.operations.option_types import CONTACT, ORG
 from stream_app.operations.score_export import export_scores
-from stream_app.operations.score_import import import_scores
-from stream_app.operations.state_commands import LAYOUT, json_option, read_rows, run_on_topics
+from stream_app.operations.score_import import check_profile, import_scores
+from stream_app.operations.shown import shown_time
+from stream_app.operations.state_commands import LAYOUT, json_option, run_on_topics
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
-org_option = click.option("--org", required=True, metavar="ORG", help="The contact's org.")
-contact_argument = click.argument("contact", metavar="CONTACT")
+org_option = click.option("--org", type=ORG, required=True, metavar="ORG", help="The contact's org.")
+contact_argument = click.argument("contact", metavar="CONTACT", type=CONTACT)
 
 
 @click.group()
@@ -36,16 +40,16 @@ score.add_command(export_scores)
 @contact_argument
 @json_option
 def get(settings: Settings, org: str, contact: str, as_json: bool) -> None:
-    """Print the shown score of each profile."""
-    rows = run_on_topics(settings, read_rows(settings, None, org, contact))
-    core = next((row["value"] for row in rows if row["section"] == "core"), None)
-    if core is None:
+    """Print the shown score of each profile, one that decays as of its partition's clock."""
+    scores = run_on_topics(settings, _scores(settings, org, contact))
+    if scores is None:
         raise click.ClickException(f"contact {contact} of org {org} has no score")
-    scores = {profile: shown["shown"] for profile, shown in core["profiles"].items()}
+    times = {profile: shown_time(shown.as_of) for profile, shown in scores.items() if shown.as_of is not None}
     if as_json:
-        echo_json({"orgId": org, "contactId": contact, "scores": scores})
+        said = {profile: shown.score for profile, shown in scores.items()}
+        echo_json({"orgId": org, "contactId": contact, "scores": said, "asOf": times})
     for profile, shown in () if as_json else scores.items():
-        click.echo(f"{profile}  {shown}")
+        click.echo(f"{profile}  {shown.score}" + (f"  as of {times[profile]}" if profile in times else ""))
 
 
 @score.command()
@@ -54,7 +58,7 @@ def get(settings: Settings, org: str, contact: str, as_json: bool) -> None:
 @contact_argument
 @click.argument("points", type=int)
 @click.option("--reason", metavar="TEXT", help="What the ledger says of it.")
-@click.option("--profile", metavar="ID", default="default", show_default=True, help="Which score.")
+@click.option("--profile", metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
 @click.option("--by", metavar="WHO", help="Who asked for it.")
 @click.option("--command-id", metavar="ID", help="Drawn when absent; the same id is applied once.")
 @json_option
@@ -76,11 +80,19 @@ def adjust(  # noqa: PLR0913 - one parameter for each option
     checked = read_command(value, now)
     if isinstance(checked, Rejected):
         raise click.UsageError(checked.message)
+    if profile != DEFAULT_PROFILE:
+        run_on_topics(settings, check_profile(settings, org, profile))
     position = run_on_topics(settings, _send(settings, org, contact, value))
     if as_json:
         echo_json({"commandId": command["commandId"], "position": position})
         return
     click.echo(f"command {command['commandId']} at {position}")
+
+
+async def _scores(settings: Settings, org: str, contact: str) -> Any:
+    from stream_app.operations.score_reading import Scores
+
+    return await (await Scores.of(settings, org)).contact(contact)
 
 
 async def _send(settings: Settings, org: str, contact: str, value: bytes) -> str:

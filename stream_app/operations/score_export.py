@@ -1,56 +1,74 @@
 """``leadstream score export``: the shown scores of an org as CSV, from the changelog, without a worker.
 
-Laws: every contact that is known, with 0 where it has no score yet; the output can be imported as it is, and moves
-nothing then; a cell is data, a formula too.
+Laws: every contact that is known, with 0 where it has no score yet, partition by partition, of which one is held at a
+time; a cell is data, a formula too.  The output can be imported as it is, and moves no shown score then, with two
+exceptions: one that decays is put back to where it was, and where floor or ceiling hides a part of the sum, an award
+takes that part away (D8), so that the next award shows where it would have been hidden.
 """
 
 import csv
 import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
-import msgspec
 
 from schemas.authored import DEFAULT_PROFILE
-from schemas.ids import split_contact_key
-from schemas.state import CORE, SEPARATOR, Core, ProfileState
-from stream_app.operations.command_settings import echo_json, with_settings
-from stream_app.operations.shown import contact_prefix
+from stream_app.operations.command_settings import json_list, with_settings
+from stream_app.operations.option_types import ORG
 from stream_app.operations.state_commands import LAYOUT, json_option, run_on_topics
-from stream_app.operations.state_log import read_state
 from stream_app.processing.score_rows import REQUIRED
-from stream_app.settings import Settings, declared_topics, kafka_client_arguments
+from stream_app.settings import Settings
+
+Print = Callable[[tuple[str, int]], None]
 
 
 @click.command("export")
 @with_settings(*LAYOUT)
-@click.option("--org", required=True, metavar="ORG", help="The contacts' org.")
+@click.option("--org", type=ORG, required=True, metavar="ORG", help="The contacts' org.")
 @click.option("--profile", metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
 @json_option
 def export_scores(settings: Settings, org: str, profile: str, as_json: bool) -> None:
-    """Print the shown score of every contact of an org as CSV, in the order of contact ids."""
-    scores = sorted(run_on_topics(settings, _read(settings, org, profile)))
-    if as_json:
-        echo_json([dict(zip(REQUIRED, row, strict=True)) for row in scores])
-        return
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([REQUIRED, *scores])
-    click.get_binary_stream("stdout").write(text.getvalue().encode())
+    """Print the shown score of every contact of an org as CSV, by partition and contact id."""
+    run_on_topics(settings, _export(settings, org, profile, as_json))
 
 
-async def _read(settings: Settings, org: str, profile: str) -> list[tuple[str, int]]:
-    """Return contact ids and scores; ClickException when no contact has a profile that is not the default one."""
-    decode = msgspec.msgpack.Decoder(Core).decode
-    prefix, suffix = contact_prefix(org), SEPARATOR + CORE
-    client, changelog = kafka_client_arguments(settings), declared_topics(settings).changelog.name
-    scores: list[tuple[str, int]] = []
-    there = profile == DEFAULT_PROFILE
-    for partition in range(settings.partitions):
-        for key, value in (await read_state(client, changelog, partition)).records.items():
-            if key.startswith(prefix) and key.endswith(suffix):
-                profiles = decode(value).profiles
-                there = there or profile in profiles
-                contact = split_contact_key(key.removesuffix(suffix))[1]
-                scores.append((contact, profiles.get(profile, ProfileState()).shown))
-    if not there:
-        raise click.ClickException(f"no contact of org {org} has a score in profile {profile}")
-    return scores
+async def _export(settings: Settings, org: str, profile: str, as_json: bool) -> None:
+    """Print contact ids and scores; ClickException when no contact has a profile that is not the default one."""
+    from stream_app.operations.score_reading import Scores
+
+    scores = await Scores.of(settings, org)
+    there, waiting = profile == DEFAULT_PROFILE, list[tuple[str, int]]()
+    with _as_json() if as_json else _as_csv() as print_row:
+        for partition in range(settings.partitions):
+            for known in await scores.partition(partition):
+                there = there or profile in known.core.profiles
+                waiting.append((known.contact_id, scores.shown(known, profile).score))
+            if there:
+                for row in waiting:
+                    print_row(row)
+                waiting.clear()
+        if not there:
+            raise click.ClickException(f"no contact of org {org} has a score in profile {profile}")
+
+
+@contextmanager
+def _as_json() -> Iterator[Print]:
+    with json_list() as item:
+        yield lambda row: item(dict(zip(REQUIRED, row, strict=True)))
+
+
+@contextmanager
+def _as_csv() -> Iterator[Print]:
+    """Print the header before the first row, or at the end where there is none."""
+    stdout, header = click.get_binary_stream("stdout"), list[tuple[str, ...]]([REQUIRED])
+
+    def line(row: tuple[str, int]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([*header, row])
+        header.clear()
+        stdout.write(text.getvalue().encode())
+
+    yield line
+    stdout.write(b"".join(f"{','.join(names)}\r\n".encode() for names in header))
+    stdout.flush()

@@ -9,20 +9,26 @@ import msgspec
 
 from schemas.ids import contact_key
 from schemas.journal import PARTITION_RECORD_KEY, PartitionRecord
-from schemas.state import COMMANDS, CORE, FACTS, HASH_BYTES, ONCE, SEGMENT, SEPARATOR, Core, Once
+from schemas.state import COMMANDS, CORE, FACTS, HASH_BYTES, ONCE, SEGMENT, SEPARATOR, VISITS, Core, Once, Visits
 from schemas.times import MAX_TIME, format_time
 from stream_app.processing.sections import decode_facts
 
-SECTION_NAMES: Final = {CORE: "core", COMMANDS: "commands", FACTS: "facts"}
+SECTION_NAMES: Final = {CORE: "core", COMMANDS: "commands", FACTS: "facts", VISITS: "visits"}
 NUMBERED_NAMES: Final = {SEGMENT: "seen ", ONCE: "once "}  # before the segment's number or the rule's id
+HASHES: Final = frozenset(("recent", "hashes", "clicks"))
+TIMES: Final = frozenset(("born_at", "last_at", "told", "at", "due", "opened_at"))
+
+
+def safe_line(text: str) -> str:
+    """Return text without control characters, which would act on a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def safe_text(data: bytes | None, limit: int | None = None) -> str | None:
     """Return bytes as text without control characters, cut after ``limit`` characters; None stays None."""
     if data is None:
         return None
-    text = data.decode(errors="backslashreplace")
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = safe_line(data.decode(errors="backslashreplace"))
     return text if limit is None or len(text) <= limit else text[:limit] + "..."
 
 
@@ -46,20 +52,24 @@ def shown_key(key: bytes) -> dict[str, Any]:
 
 
 def shown_state(key: bytes, value: bytes | None) -> Any:
-    """Return the value of a state record decoded; as escaped text when it cannot be."""
+    """Return the value of a state record decoded, as JSON may hold it; as escaped text when it cannot be decoded."""
     if value is None:
         return None
-    section = key.partition(SEPARATOR)[2]
     try:
-        if key == PARTITION_RECORD_KEY:
-            return msgspec.to_builtins(msgspec.json.decode(value, type=PartitionRecord))
-        if section == CORE:
-            return _core(msgspec.msgpack.decode(value, type=Core))
-        if section == FACTS:
-            return _named(decode_facts(value))
-        return _once(msgspec.msgpack.decode(value, type=Once)) if section[:1] == ONCE else _hashes(value)
+        return _shown(_decoded(key, value))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return safe_text(value)
+
+
+def _decoded(key: bytes, value: bytes) -> Any:
+    """Return a state record as the struct, or the list of hashes, that its key says it is."""
+    section = key.partition(SEPARATOR)[2]
+    if key == PARTITION_RECORD_KEY:
+        return msgspec.to_builtins(msgspec.json.decode(value, type=PartitionRecord))
+    if section == FACTS:
+        return decode_facts(value)
+    kind = {CORE: Core, VISITS: Visits, ONCE: Once}.get(section if section in SECTION_NAMES else section[:1])
+    return _hashes(value) if kind is None else msgspec.msgpack.decode(value, type=kind)
 
 
 def camel(row: dict[str, Any]) -> dict[str, Any]:
@@ -69,20 +79,23 @@ def camel(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _core(core: Core) -> dict[str, Any]:
-    return _named(core) | {
-        "bornAt": shown_time(core.born_at), "lastAt": shown_time(core.last_at), "recent": _hashes(core.recent),
-        "profiles": {name: _named(profile) for name, profile in core.profiles.items()},
-    }  # fmt: skip
+def _shown(value: Any) -> Any:
+    """Return a decoded value as JSON may hold it: bytes outside of hashes are the signed sums of a decay."""
+    if isinstance(value, msgspec.Struct):
+        return camel({name: _field(name, item) for name, item in msgspec.structs.asdict(value).items()})
+    if isinstance(value, dict):
+        return {name: _shown(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_shown(item) for item in value]
+    return int.from_bytes(value, signed=True) if isinstance(value, bytes) else value
 
 
-def _once(once: Once) -> dict[str, Any]:
-    return _named(once) | {"hashes": _hashes(once.hashes)}
-
-
-def _named(value: msgspec.Struct) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(value)
-    return camel({name: list(item) if isinstance(item, tuple) else item for name, item in fields.items()})
+def _field(name: str, value: Any) -> Any:
+    if name in HASHES:
+        return _hashes(value)
+    if name == "times":
+        return [shown_time(at) for at in value]
+    return shown_time(value) if name in TIMES and value is not None else _shown(value)
 
 
 def _hashes(data: bytes) -> list[str]:

@@ -4,13 +4,15 @@ Laws: nothing is written; only committed state is shown; ``verify`` ends with ex
 same, and says what it could not compare.
 """
 
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import click
 import msgspec
 
-from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
+from stream_app.operations.command_settings import echo_json, json_list, json_text, run_with, with_settings
+from stream_app.operations.option_types import CONTACT, ORG
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
 LAYOUT = ("partitions", "engagement_topics")
@@ -29,17 +31,8 @@ def partitions_of(settings: Settings, chosen: tuple[int, ...]) -> list[int]:
 
 
 def run_on_topics(settings: Settings, work: Coroutine[Any, Any, Any]) -> Any:
-    """Run async work once the topics are there with the partition counts of the settings."""
-    from stream_app.operations.topic_administration import TopicsRefused, check_topics
-
-    async def checked() -> Any:
-        try:
-            await check_topics(settings)
-            return await work
-        finally:
-            work.close()
-
-    return run_bounded(checked(), TopicsRefused)
+    """Run async work once all topics are there with the partition counts of the settings."""
+    return run_with(settings, declared_topics(settings).all, work)
 
 
 @click.group()
@@ -49,25 +42,28 @@ def state() -> None:
 
 @state.command()
 @with_settings(*LAYOUT)
-@click.option("--org", required=True, metavar="ORG", help="The contact's org.")
-@click.argument("contact", metavar="CONTACT")
+@click.option("--org", type=ORG, required=True, metavar="ORG", help="The contact's org.")
+@click.argument("contact", metavar="CONTACT", type=CONTACT)
 @json_option
 def get(settings: Settings, org: str, contact: str, as_json: bool) -> None:
     """Print every section of one contact's state."""
-    rows = run_on_topics(settings, read_rows(settings, None, org, contact))
+    rows = run_on_topics(settings, _contact_rows(settings, org, contact))
     if not rows:
         raise click.ClickException(f"contact {contact} of org {org} has no state")
-    _print_rows(rows, as_json)
+    if as_json:
+        echo_json(rows)
+    for row in () if as_json else rows:
+        _print_row(row)
 
 
 @state.command()
 @with_settings(*LAYOUT)
 @partition_option
-@click.option("--org", metavar="ORG", help="Only contacts of this org.")
+@click.option("--org", type=ORG, metavar="ORG", help="Only contacts of this org.")
 @json_option
 def dump(settings: Settings, chosen: tuple[int, ...], org: str | None, as_json: bool) -> None:
     """Print all state, one record a line, by partition and key; with --org or --partition less."""
-    _print_rows(run_on_topics(settings, read_rows(settings, partitions_of(settings, chosen), org)), as_json)
+    run_on_topics(settings, _dump(settings, partitions_of(settings, chosen), org, as_json))
 
 
 @state.command()
@@ -96,34 +92,40 @@ async def _verify(settings: Settings, partitions: list[int]) -> list[Any]:
     return [await verify_partition(settings, partition) for partition in partitions]
 
 
-async def read_rows(
-    settings: Settings, partitions: list[int] | None, org: str | None, contact: str = ""
-) -> list[dict[str, Any]]:
-    """Return decoded state records of an org or a contact by partition and key; None is the contact's partition."""
+async def _contact_rows(settings: Settings, org: str, contact: str) -> list[dict[str, Any]]:
+    """Return the decoded state records of a contact."""
     from schemas.ids import contact_key
-    from stream_app.operations.shown import contact_prefix, shown_key, shown_state
-    from stream_app.operations.state_log import read_state
+    from stream_app.operations.shown import contact_prefix
     from stream_app.processing.placement import partition_of
 
+    partition = partition_of(contact_key(org, contact), settings.partitions)
+    return [row async for row in _rows(settings, partition, contact_prefix(org, contact))]
+
+
+async def _dump(settings: Settings, partitions: list[int], org: str | None, as_json: bool) -> None:
+    """Print the rows of one partition after the other, so that one partition is held at a time."""
+    from stream_app.operations.shown import contact_prefix
+
+    with json_list() if as_json else nullcontext(_print_row) as print_row:
+        for partition in partitions:
+            async for row in _rows(settings, partition, b"" if org is None else contact_prefix(org)):
+                print_row(row)
+
+
+async def _rows(settings: Settings, partition: int, prefix: bytes) -> AsyncIterator[dict[str, Any]]:
+    """Yield a partition's decoded state records whose keys begin so, by key."""
+    from stream_app.operations.shown import shown_key, shown_state
+    from stream_app.operations.state_log import read_state
+
     client, changelog = kafka_client_arguments(settings), declared_topics(settings).changelog.name
-    prefix = b"" if org is None else contact_prefix(org, contact)
-    if partitions is None:
-        partitions = [partition_of(contact_key(org or "", contact), settings.partitions)]
-    rows: list[dict[str, Any]] = []
-    for partition in partitions:
-        records = (await read_state(client, changelog, partition)).records
-        rows += [
-            {"partition": partition, **shown_key(key), "value": shown_state(key, records[key])}
-            for key in sorted(records) if key.startswith(prefix)
-        ]  # fmt: skip
-    return rows
+    records = (await read_state(client, changelog, partition, lambda key: key.startswith(prefix))).records
+    for key in sorted(records):
+        if key.startswith(prefix):  # the partition record may be none of them
+            yield {"partition": partition, **shown_key(key), "value": shown_state(key, records[key])}
 
 
-def _print_rows(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        echo_json(list(rows))
-    for row in () if as_json else rows:
-        click.echo(f"{row['partition']}  {row['contact'] or '-'}  {row['section']}  {_json(row['value'])}")
+def _print_row(row: dict[str, Any]) -> None:
+    click.echo(f"{row['partition']}  {row['contact'] or '-'}  {row['section']}  {_json(row['value'])}")
 
 
 def _told(verdict: Any) -> Iterator[str]:
@@ -149,4 +151,4 @@ def _told(verdict: Any) -> Iterator[str]:
 
 
 def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return json_text(value, (",", ":"))

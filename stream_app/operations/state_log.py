@@ -5,7 +5,7 @@ batch writes its state in one transaction.
 Reads the changelog; writes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -17,20 +17,24 @@ from stream_app.operations.log_cursor import Client, cursor, settled_ends, start
 
 @dataclass(frozen=True, slots=True)
 class StateLog:
-    """All live state records of a partition, the changelog up to ``end``; ``record`` is None while there is none."""
+    """Live state records of a partition, the changelog up to ``end``; ``record`` is None while there is none."""
 
     records: dict[bytes, bytes]
     end: int
     record: PartitionRecord | None
 
 
-async def read_state(client: Client, changelog: str, partition: int) -> StateLog:
-    """Return the state of a partition as of now."""
+async def read_state(
+    client: Client, changelog: str, partition: int, wanted: Callable[[bytes], bool] | None = None
+) -> StateLog:
+    """Return the state of a partition as of now; of the wanted keys and the partition record only, where told."""
     place = TopicPartition(changelog, partition)
     begin, end = (await starts(client, [place]))[place], (await settled_ends(client, [place]))[place]
     records: dict[bytes, bytes] = {}
     async with cursor(client, place, begin, end) as rows:
         async for row in rows.rest():
+            if wanted is not None and row.key != PARTITION_RECORD_KEY and not wanted(row.key):
+                continue
             if row.value is None:
                 records.pop(row.key, None)
             else:

@@ -10,6 +10,7 @@ Reads and writes: the cluster's metadata and topic configs.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -42,15 +43,26 @@ async def administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClien
 
 async def read_topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, ActualTopic]:
     """Return those of the named topics that exist."""
-    wanted = set(names)
-    found = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics() if topic["topic"] in wanted}
+    found = await _read_counts(admin, names)
     configs = await _read_configs(admin, found)
     return {
-        name: ActualTopic(
-            name, len(partitions), min(len(partition["replicas"]) for partition in partitions),
-            {config: value for config, (value, _) in configs[name].items()},
+        name: replace(topic, configs={config: value for config, (value, _) in configs[name].items()})
+        for name, topic in found.items()
+        if name in configs
+    }
+
+
+async def _read_counts(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, ActualTopic]:
+    """Return those of the named topics that exist, without configs.
+
+    All topics are asked for: where brokers create topics by themselves, one that is asked for by name is created.
+    """
+    wanted = set(names)
+    return {
+        topic["topic"]: ActualTopic(
+            topic["topic"], len(topic["partitions"]), min(len(each["replicas"]) for each in topic["partitions"]), {}
         )
-        for name, partitions in found.items() if name in configs
+        for topic in await admin.describe_topics() if topic["topic"] in wanted
     }  # fmt: skip
 
 
@@ -79,10 +91,11 @@ async def apply_differences(
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def check_topics(settings: Settings) -> None:
-    """Refuse to start: TopicsRefused when a topic is missing or has another partition count."""
+async def check_topics(settings: Settings, specs: Sequence[TopicSpec] | None = None) -> None:
+    """Refuse to start: TopicsRefused when one of some topics, or of all, is missing or has another partition count."""
+    wanted = declared_topics(settings).all if specs is None else specs
     async with administration(settings) as admin:
-        found = await differences(admin, declared_topics(settings).all)
+        found = diff(await _read_counts(admin, [spec.name for spec in wanted]), wanted)
     faults = [difference.message for difference in found if difference.kind in ("create", "partitions")]
     if faults:
         raise TopicsRefused("; ".join(faults) + " (see `leadstream topics diff`)")

@@ -7,12 +7,11 @@ ends by SIGTERM within 15 s with exit code 0; with ``--supervise`` the worker is
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from stream_app.operations.command_settings import with_settings
+from stream_app.operations.command_settings import make_folder, with_settings
 from stream_app.settings import Settings, kafka_client_arguments
 
 WORKER_SETTINGS = (
@@ -57,8 +56,8 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
     from stream_app.operations.phases import probe_from
     from stream_app.operations.process import BrokerAnswers, CyclesCollected, TopicsChecked, WhenReady, run
 
+    make_folder(settings.data_dir)
     set_up_logging(settings.log_format, settings.log_level)
-    Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
     app = create_app(settings, probe=probe_from(os.environ))
     services = [
         app.web_view,
@@ -68,6 +67,7 @@ def run_worker(settings: Settings, announce: Any = None, also: tuple[Any, ...] =
         app.config,
         app.ingest,
         app.score_log,
+        app.audit,
         OwnUrl(app, settings),
         CyclesCollected(app),
         WhenReady(app, lambda: announce(settings, app.web_view.url) if announce else None),

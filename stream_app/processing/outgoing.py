@@ -1,7 +1,7 @@
 """Inputs that leadstream writes itself, as records of its sources: built here, judged by the codec that will read them.
 
 Laws: what the codec would refuse is never sent; ids are text on the wire; key and partition are the contact's; unknown
-fields of an event are left out.
+fields of an event are left out.  Text is UTF-8, not escapes: it may be as long as a sender's.
 """
 
 import json
@@ -82,7 +82,8 @@ class Outgoing:
                     return Rejected("invalid_event", f"{name}: {error}")
         try:
             key = contact_key(ids["orgId"], ids["contactId"])
-            value = json.dumps({**fields, **ids}, allow_nan=False, separators=(",", ":")).encode()
+            text = json.dumps({**fields, **ids}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            value = text.encode()  # UnicodeEncodeError, a ValueError: half a surrogate pair
         except ValueError as error:
             return Rejected("invalid_event", str(error))
         return Draft(now, key, value)

@@ -1,9 +1,9 @@
 """CSV of scores as rows: ``contactId,score[,reason]``, columns in any order (contract section 3: imports).
 
 Laws: RFC 4180, UTF-8 with or without byte order mark; every row after the header is a score or a bad row that says why,
-blank lines are neither; quotes or bytes that are wrong spoil the file, because where the next row begins would be a
-guess.  A cell is data, a formula too; an empty reason is none.  Line 1 is the header, and a row is at the line where it
-begins.  Pure; bad data never raises.
+blank lines are neither; quotes or bytes that are wrong, and cells of more than CELL_CHARACTERS (a request's body has no
+such), spoil the file, because where the next row begins would be a guess.  A cell is data, a formula too; an empty
+reason is none.  Line 1 is the header, and a row is at the line where it begins.  Pure; bad data never raises.
 """
 
 import csv
@@ -18,6 +18,7 @@ from stream_app.scoring.ledger import fits
 
 REQUIRED: Final = ("contactId", "score")
 COLUMNS: Final = (*REQUIRED, "reason")
+CELL_CHARACTERS: Final = 1024 * 1024
 _score: Final = re.compile(r"-?[0-9]{1,19}").fullmatch
 
 
@@ -50,6 +51,7 @@ class BadFile:
 
 def read_scores(lines: Iterable[bytes]) -> Iterator[GivenScore | BadRow | BadFile]:
     """Yield what the rows of a file are, its lines given with their ends; a BadFile is the last."""
+    csv.field_size_limit(CELL_CHARACTERS)  # of the process: 131,072 unless somebody says
     reader = csv.reader(_decoded(lines), strict=True)
     line = 1
     try:

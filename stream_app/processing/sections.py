@@ -77,7 +77,7 @@ def load(state: Readable, key: bytes, window: int) -> Contact | None:
         return None
     core = decode_core(data)
     if core.schema_version > SCHEMA_VERSION:
-        raise NewerState(f"{key!r} has state of version {core.schema_version}, this program knows {SCHEMA_VERSION}")
+        raise NewerState(f"a contact has state of version {core.schema_version}, this program knows {SCHEMA_VERSION}")
     if not core.segments:
         return Contact(core)
     numbers = range(max(0, core.segments - segments_kept(window)), core.segments)

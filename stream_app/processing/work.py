@@ -23,7 +23,7 @@ from stream_app.processing.overlay import Entry, Overlay
 from stream_app.scoring.decay_due import weight
 from stream_app.scoring.decide import Input, looks_back, needs_all, recalls
 from stream_app.scoring.decision import Erased
-from stream_app.scoring.due import decide_on_time, ring
+from stream_app.scoring.due import decide_on_time, ring, watched
 from stream_app.scoring.rulebook import Rulebook
 from stream_app.scoring.sweep import asks_facts, sweep
 
@@ -110,6 +110,9 @@ class Work:
         while heavy < limit and (next_ := agenda.next()) is not None:
             key, entry, contact = next_
             heavy += weight(contact.core)
+            if not entry.complete and watched(entry.org_id, self._rulebook):
+                self._overlay.complete(key, entry)
+                contact = entry.contact or contact
             told = ring(contact, entry.org_id, entry.contact_id, self._rulebook, until)
             entry.contact = told.contact
             self._collect(key, entry, told.outputs)
@@ -171,7 +174,14 @@ class Work:
                 self._overlay.look_back(key, entry)
         plan = self._plan
         decision = decide_on_time(
-            entry.contact, given, self._rulebook, self.clock, origin, plan.dedupe_ids, plan.longest_dwell_ms
+            entry.contact,
+            given,
+            self._rulebook,
+            self.clock,
+            origin,
+            plan.dedupe_ids,
+            plan.longest_dwell_ms,
+            self._batch.wall,
         )
         entry.contact = decision.contact
         outcome = decision.outcome

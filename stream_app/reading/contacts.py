@@ -124,18 +124,8 @@ class ContactQueries:
         return profile_id == DEFAULT_PROFILE or (self._profiles is not None and profile_id in self._profiles(org_id))
 
     def _aged(self, org_id: str, profile_id: str, core: Core, clock: int) -> tuple[ProfileState, int | None]:
-        """Return a state as it has come to be by now, and when that is where it matters.
-
-        A profile that never paid this contact shows 0, whatever its limits (decision 0012).
-        """
-        state = core.profiles.get(profile_id)
         profile = None if self._profiles is None else self._profiles(org_id).get(profile_id)
-        if profile is None or profile.decay is None:
-            return state or ProfileState(), None
-        now = instant(clock, core.born_at)
-        if state is None:
-            return ProfileState(), now
-        return msgspec.structs.replace(state, shown=Account(profile, state, now).now), now
+        return aged(profile, core.profiles.get(profile_id), core.born_at, clock)
 
     def _row(self, org_id: str, row: AwardRow) -> LogRow:
         award = row.award
@@ -144,6 +134,22 @@ class ContactQueries:
             name = self._rule_name(org_id, rule_id)
             rule_id = rule_id if name is not None else None
         return LogRow(award.log_id, rule_id, name, award.points, award.reason, row.occurred_at)
+
+
+def aged(
+    profile: ScoredProfile | None, state: ProfileState | None, born_at: int, clock: int
+) -> tuple[ProfileState, int | None]:
+    """Return a state as it has come to be by the partition's clock, and as of when, where it decays.
+
+    A profile that never paid this contact shows 0, whatever its limits (decision 0012).
+    """
+    if profile is None or profile.decay is None:
+        return state or ProfileState(), None
+    now = instant(clock, born_at)
+    if state is None:
+        return ProfileState(), now
+    account = Account(profile, state, now)
+    return msgspec.structs.replace(state, shown=account.now), account.at
 
 
 def _contact_score(

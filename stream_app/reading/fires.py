@@ -35,7 +35,10 @@ class RuleFires(msgspec.Struct, array_like=True):
 
 
 class Fires(msgspec.Struct):
-    """One org's fire counts by rule id, deleted rules included; ``as_of`` is when counting began, in milliseconds."""
+    """One org's fire counts by what contacts remember rules under, deleted ones included.
+
+    ``as_of`` is when counting began, in milliseconds.
+    """
 
     as_of: int
     rules: dict[int, RuleFires]

@@ -9,7 +9,7 @@ Reads RecentAwards and the local logs; ``ScoreLogFollower`` fills them.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from schemas.outputs import ScoreChanged
 from stream_app.reading.award_rows import Asked, KnownRows, Run
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.reading.score_log_store import (
+    Ledger,
     LogBroken,
     LogLocked,
     LogRecord,
@@ -31,6 +32,7 @@ from stream_app.reading.score_log_store import (
 
 READ_SECONDS: Final = 2.0
 STALL_SECONDS: Final = 0.2
+CATCH_UP_SECONDS: Final = 5.0
 DAY_SECONDS: Final = 24 * 60 * 60
 TTL_SLACK_DAYS: Final = 30  # the topic keeps whole segments: some rows are there longer than its retention
 MAX_TTL_SECONDS: Final = 2**31 - 1
@@ -64,6 +66,14 @@ class Held:
 class _Wait:
     until: float
     delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """What one log has of contacts, by key; ``begin`` is the first offset of score-changed that it may have."""
+
+    begin: int
+    by_key: Mapping[bytes, Ledger]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,33 @@ class ScoreLog:
         else:
             complete = True
         return KnownRows(run.rows, complete)
+
+    async def ledgers(self, partition: int, seq: int, asked: Mapping[bytes, int]) -> Ledgers | None:
+        """Return the sums of contacts' rows as the topic has them, each up to a log id.
+
+        None unless the log on disk soon has all that was committed up to ``seq``, so that a row that is missing is.
+        """
+        held, frontier = self.held.get(partition), self._recent.frontier(partition, seq)
+        if held is None or frontier is None or not await self._reaches(held, frontier.end):
+            return None
+
+        def read() -> dict[bytes, Ledger]:
+            return {key: held.store.ledger(key, log_id) for key, log_id in asked.items()}
+
+        try:
+            by_key = await self._do(read)
+        except LogBroken as error:
+            held.broken = str(error)
+            return None
+        erased = self._recent.erased(partition) != frontier.erased  # meanwhile: rows of two lives may be in a sum
+        return None if erased or self.held.get(partition) is not held else Ledgers(held.begin, by_key)
+
+    async def _reaches(self, held: Held, end: int) -> bool:
+        """Wait a short while until a log has read up to an offset; scoring goes on meanwhile, and so may the log."""
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        while held.position < end and not held.broken and time.monotonic() < deadline:
+            await asyncio.sleep(CATCH_UP_SECONDS / 50)
+        return held.position >= end and held.proven and not held.broken
 
     def figures(self) -> list[LogFigures]:
         """Return how every log stands."""

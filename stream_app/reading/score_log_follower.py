@@ -26,7 +26,7 @@ from stream_app.delivery.aiokafka_fetch import (
 from stream_app.delivery.errors import ChainBroken
 from stream_app.delivery.recovery import RETRIED, cancel_was_asked_for
 from stream_app.delivery.status import PartitionStatus, PartitionsView
-from stream_app.delivery.tasks import ended
+from stream_app.delivery.tasks import ended, telling_of_its_end
 from stream_app.reading.recent_awards import RecentAwards
 from stream_app.reading.score_log import Held, ScoreLog
 from stream_app.reading.score_log_store import LogBroken, Mark
@@ -63,7 +63,7 @@ class ScoreLogFollower:
         """Begin to follow; returns at once."""
         if self._task is None:
             self._task = asyncio.create_task(self._follow_for_ever(), name="score-log")
-            self._task.add_done_callback(_ended)
+            self._task.add_done_callback(telling_of_its_end(logger, "the score log is not followed any more"))
 
     async def stop(self) -> None:
         """End following and close all logs."""
@@ -222,8 +222,3 @@ class ScoreLogFollower:
         if trouble != self._told:
             logger.warning("the score log waits for Kafka: %s", trouble)
         self._told = trouble
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("the score log is not followed any more", exc_info=error)

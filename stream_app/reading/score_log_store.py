@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from rocksdict import (
@@ -67,8 +67,27 @@ class Mark(msgspec.Struct, array_like=True, frozen=True):
         return Mark(record.offset, said.digest())
 
 
+class Ledger(NamedTuple):
+    """How many rows of a contact there are, and the sum of their points by profile."""
+
+    rows: int
+    points: dict[str, int]
+
+
 class _LogId(msgspec.Struct, rename="camel", gc=False):
     log_id: int
+
+
+class _Paid(msgspec.Struct, rename="camel", gc=False):
+    log_id: int
+    points: int
+
+
+class _Change(msgspec.Struct, rename="camel", gc=False):
+    """What a sum looks at in a change."""
+
+    profile_id: str
+    awards: list[_Paid]
 
 
 class _Head(msgspec.Struct, gc=False):
@@ -84,6 +103,7 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _decode_head: Final = msgspec.json.Decoder(_Head).decode
+_decode_paid: Final = msgspec.json.Decoder(_Change).decode
 _decode_change: Final = msgspec.json.Decoder(ScoreChanged).decode
 _decode_mark: Final = msgspec.msgpack.Decoder(Mark).decode
 _encode_mark: Final = msgspec.msgpack.Encoder().encode
@@ -158,6 +178,18 @@ class LogStore:
                     return added, False
         return added, True
 
+    def ledger(self, key: bytes, log_id: int) -> Ledger:
+        """Return the sum of a contact's rows up to a log id, each counted once."""
+        paid: dict[int, tuple[str, int]] = {}
+        with _breaking():
+            for _, value in _scan(self._db, key + NUL, log_id, keep=False):
+                change = _decode_paid(value)
+                paid.update({row.log_id: (change.profile_id, row.points) for row in change.awards})
+        points: dict[str, int] = {}
+        for profile_id, its in paid.values():
+            points[profile_id] = points.get(profile_id, 0) + its
+        return Ledger(len(paid), points)
+
     def close(self) -> None:
         """Write what is in memory, close and release the lock."""
         with _breaking():
@@ -216,9 +248,11 @@ class _Writing:
                 self.batch.delete(key)
 
 
-def _scan(db: Any, prefix: bytes, newest: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (key, value) of a contact's changes from log id ``newest`` down."""
-    iterator = db.iter(ReadOptions())
+def _scan(db: Any, prefix: bytes, newest: int, *, keep: bool = True) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (key, value) of a contact's changes from log id ``newest`` down; ``keep`` what was read in the cache."""
+    options: Any = ReadOptions()
+    options.fill_cache(keep)
+    iterator = db.iter(options)
     iterator.seek(prefix + (_LAST - newest).to_bytes(8, "big"))
     while iterator.valid():
         key = iterator.key()

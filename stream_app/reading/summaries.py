@@ -1,10 +1,13 @@
 """Contacts without their logs: one with everything known of it, many with their scores, the ones that changed last.
 
 Laws: only committed state is shown (promise 3); an answer is a value; a question about a partition that is not open
-here is None, so whoever asks several workers knows what is missing.
+here is None, so whoever asks several workers knows what is missing.  A list costs what its rows cost: of each contact
+that was looked at only the scores are read, of each row the email, of none the attributes; the loop gets its turn after
+every LOOKS contacts.
 Reads ``Committed`` and RecentChanges; writes nothing.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,17 +15,48 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.ids import contact_key, split_contact_key
+from schemas.ids import contact_key
 from schemas.state import CORE, FACTS, SEPARATOR, Core, Facts, ProfileState
 from stream_app.delivery.handler import Committed
-from stream_app.delivery.status import PartitionsView
+from stream_app.delivery.status import CommittedView, PartitionsView
 from stream_app.processing.placement import partition_of
 from stream_app.processing.sections import decode_facts
 from stream_app.reading.contacts import NotFound, NotHere, not_here
 from stream_app.reading.recent_changes import RecentChanges
 from stream_app.scoring.contact import NO_FACTS
 
+LOOKS: Final = 10
+
+
+class ShownScore(msgspec.Struct, array_like=True):
+    """The first fields of a ProfileState."""
+
+    total: int = 0
+    awards: int = 0
+    shown: int = 0
+    version: int = 0
+
+
+class ShownScores(msgspec.Struct, array_like=True):
+    """The first fields of a Core."""
+
+    schema_version: int
+    born_at: int
+    last_at: int
+    log_id: int
+    profiles: dict[str, ShownScore]
+
+
+class NamedContact(msgspec.Struct, array_like=True):
+    """The first fields of Facts."""
+
+    schema_version: int
+    email: str | None = None
+
+
 _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
+_decode_scores: Final = msgspec.msgpack.Decoder(ShownScores).decode
+_decode_named: Final = msgspec.msgpack.Decoder(NamedContact).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +135,24 @@ class Summaries:
             core.last_at,
         )  # fmt: skip
 
-    def scores(
+    async def scores(
         self, partition: int, org_id: str, contact_ids: Iterable[str], profile_id: str
     ) -> dict[str, ScoreRow] | None:
-        """Return the scores of those of these contacts that are in a partition and known."""
+        """Return the scores of those contacts of a partition that are known."""
         committed = self._partitions.committed(partition)
         if committed is None:
             return None
         found: dict[str, ScoreRow] = {}
-        for contact_id in contact_ids:
+        for looks, contact_id in enumerate(contact_ids, 1):
+            if not await self._open_still(partition, committed, looks):
+                return None
             key = contact_key(org_id, contact_id)
-            if partition_of(key, self._partitions.partition_count) == partition:
-                row = _row(committed, key, contact_id, profile_id)
-                if row is not None:
-                    found[contact_id] = row
+            shown = _shown(committed, key, profile_id)
+            if shown is not None:
+                found[contact_id] = _row(committed, key, contact_id, shown)
         return found
 
-    def changed(
+    async def changed(
         self, partition: int, org_id: str, profile_id: str, bounds: Bounds, after: tuple[int, str] | None, limit: int
     ) -> ChangedPart | None:
         """Return at most ``limit`` contacts of an org, by newest change, after that order."""
@@ -126,22 +161,43 @@ class Summaries:
         if committed is None or status is None:
             return None
         recent = self._changes.newest(partition, status.seq, time.time_ns() // 1_000_000)
-        rows: list[ChangedRow] = []
-        for key, at in recent.changed_at.items():
-            org, contact_id = split_contact_key(key)
-            row = _row(committed, key, contact_id, profile_id) if org == org_id else None
-            if row is not None and bounds.hold(row.score):
-                rows.append(ChangedRow(at, row))
-        rows = sorted((row for row in rows if after is None or order_of(row) > after), key=order_of)
-        return ChangedPart(rows[:limit], recent.since)
+        part = ChangedPart([], recent.since)
+        for looks, (order, key) in enumerate(_in_order(recent.changed_at, org_id, after), 1):
+            if not await self._open_still(partition, committed, looks):
+                return None
+            shown = _shown(committed, key, profile_id)
+            if shown is not None and bounds.hold(shown.shown):
+                part.rows.append(ChangedRow(-order[0], _row(committed, key, order[1], shown)))
+                if len(part.rows) == limit:
+                    break
+        return part
+
+    async def _open_still(self, partition: int, committed: CommittedView, looks: int) -> bool:
+        """Give the loop its turn after so many looks at contacts; tell whether the partition is open as it was."""
+        if looks % LOOKS:
+            return True
+        await asyncio.sleep(0)
+        return self._partitions.committed(partition) is committed
 
 
-def _row(committed: Committed, key: bytes, contact_id: str, profile_id: str) -> ScoreRow | None:
-    core = _core(committed, key)
-    if core is None:
-        return None
-    profile = core.profiles.get(profile_id, ProfileState())
-    return ScoreRow(contact_id, _facts(committed, key).email, profile.shown, profile.version)
+def _in_order(
+    changed_at: Mapping[bytes, int], org_id: str, after: tuple[int, str] | None
+) -> list[tuple[tuple[int, str], bytes]]:
+    """Return an org's contacts after an order, each with its order and key."""
+    prefix = contact_key(org_id, "")
+    orders = (((-at, key[len(prefix) :].decode()), key) for key, at in changed_at.items() if key.startswith(prefix))
+    return sorted(one for one in orders if after is None or one[0] > after)
+
+
+def _shown(committed: Committed, key: bytes, profile_id: str) -> ShownScore | None:
+    """Return what a contact is shown in a profile; None when it is unknown."""
+    stored = committed.get(key + SEPARATOR + CORE)
+    return None if stored is None else _decode_scores(stored).profiles.get(profile_id) or ShownScore()
+
+
+def _row(committed: Committed, key: bytes, contact_id: str, shown: ShownScore) -> ScoreRow:
+    stored = committed.get(key + SEPARATOR + FACTS)
+    return ScoreRow(contact_id, None if stored is None else _decode_named(stored).email, shown.shown, shown.version)
 
 
 def _core(committed: Committed, key: bytes) -> Core | None:

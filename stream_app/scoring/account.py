@@ -33,23 +33,26 @@ class Paying(Protocol):
     def reason(self) -> str: ...
 
 
-def instant(clock: int, born_at: int, at: int = 0) -> int:
+def instant(clock: int, born_at: int, at: int = 0, wall: int = 0) -> int:
     """Return when a contact's decaying scores are looked at: at the clock of its partition.
 
-    One that still stands at 0 (S60) tells no time, so the input's own does, at least the contact's birth.
+    Where the clock is behind an input, for another source lags (S60), at the input's own time, at most ``wall``.  A
+    clock that still stands at 0 tells no time, so the input's own does, at least the contact's birth.
     """
-    return clock or max(at, born_at)
+    # INVARIANT: what_came_late_to_the_clock_is_not_older_for_it
+    return max(clock, min(at, wall)) if clock else max(at, born_at)
 
 
 class Account:
-    """One profile that this cause touches at ``clock``; ``due`` is set when it is to show what it has come to.
+    """One profile that this cause touches at an instant; ``due`` is set when it is to show what it has come to.
 
-    ``room`` is how many bytes a line may keep of it.
+    ``at`` is that instant, at least when it was last told: no award is after it.  ``room`` is how many bytes a line
+    may keep of it.
     """
 
-    __slots__ = ("_clock", "_room", "_sums", "awards", "due", "fit", "groups", "profile", "state", "total")
+    __slots__ = ("_room", "_sums", "at", "awards", "due", "fit", "groups", "profile", "state", "total")
 
-    def __init__(self, profile: ScoredProfile, state: ProfileState, clock: int, room: int = LINEAR_BYTES) -> None:
+    def __init__(self, profile: ScoredProfile, state: ProfileState, at: int, room: int = LINEAR_BYTES) -> None:
         self.profile = profile
         self.state = state
         self.total = state.total
@@ -58,11 +61,11 @@ class Account:
         self.fit = dict(parts.fit)
         self.awards: list[Award] = []
         self.due = False
-        self._clock = clock if state.decay is None else max(clock, state.decay.told)
+        self.at = at if state.decay is None else max(at, state.decay.told)
         self._room = room
         self._sums: Sums | None = None
         if profile.decay is not None:
-            self._sums = open_sums(profile, profile.decay, state, self._clock, room)
+            self._sums = open_sums(profile, profile.decay, state, self.at, room)
 
     def count(self, group: str | None, points: int) -> None:
         """Let points count in the group that their rule has now."""
@@ -72,23 +75,23 @@ class Account:
     def fade(self, group: str | None, points: int, at: int) -> None:
         """Let an award decay from ``at``, where the profile does."""
         if self._sums is not None:
-            self._sums.add(group, points * NANO, min(at, self._clock))
+            self._sums.add(group, points * NANO, min(at, self.at))
 
     def forget(self) -> None:
         """Forget groups, what fit rules pay, and what is left of awards."""
         self.groups, self.fit = {}, {}
         if self.profile.decay is not None:
-            self._sums = open_sums(self.profile, self.profile.decay, ProfileState(), self._clock, self._room)
+            self._sums = open_sums(self.profile, self.profile.decay, ProfileState(), self.at, self._room)
 
     @property
     def unclamped(self) -> int:
         """What would be shown without floor and ceiling."""
-        return self._unclamped(self._clock)
+        return self._unclamped(self.at)
 
     @property
     def now(self) -> int:
         """What it has come to, told or not."""
-        return self.profile.clamp(self._unclamped(self._clock))
+        return self.profile.clamp(self._unclamped(self.at))
 
     @property
     def shown(self) -> int:
@@ -96,7 +99,7 @@ class Account:
         if self.profile.operands is not None:
             return self.state.shown
         kept, decay = self.state.decay, self.profile.decay
-        looked = self._clock
+        looked = self.at
         if kept is not None and decay is not None and same_kind(decay, kept) and not (self.awards or self.due):
             if self.profile.clamp(self._unclamped(kept.told)) == self.state.shown:
                 looked = kept.told
@@ -112,7 +115,7 @@ class Account:
         if self._sums is not None and self.profile.decay is not None:
             # INVARIANT: nothing is looked at before what is left of it begins
             begins = told or kept is None or not same_kind(self.profile.decay, kept)
-            decay = self._sums.kept(self._clock if begins or kept is None else kept.told, now=told)
+            decay = self._sums.kept(self.at if begins or kept is None else kept.told, now=told)
         return state if decay == state.decay else msgspec.structs.replace(state, decay=decay)
 
     def _unclamped(self, at: int) -> int:

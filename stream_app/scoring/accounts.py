@@ -17,7 +17,7 @@ from stream_app.scoring.conditions import Known
 from stream_app.scoring.contact import NEW_PROFILE
 from stream_app.scoring.decay import NO_PARTS, room_for
 from stream_app.scoring.decay_due import next_move
-from stream_app.scoring.fit import FitRule
+from stream_app.scoring.fit import FitRule, fit_reason
 from stream_app.scoring.ledger import Occasion, Output, cut, fires_after, post
 from stream_app.scoring.org_rules import OrgRules
 from stream_app.scoring.profiles import PLAIN
@@ -33,8 +33,8 @@ class Accounts:
     at most `instant`, which is where decaying scores are shown.
     """
 
-    def __init__(self, core: Core, org: OrgRules, clock: int, at: int) -> None:
-        self._clock = instant(clock, core.born_at, at)
+    def __init__(self, core: Core, org: OrgRules, clock: int, at: int, wall: int = 0) -> None:
+        self._clock = instant(clock, core.born_at, at, wall)
         self._at = at or self._clock
         self._core = core
         self._log_id = core.log_id
@@ -49,6 +49,12 @@ class Accounts:
         account = self._account(profile_id)
         self._log(account, points, reason)
         account.fade(None, points, self._at)
+
+    def overwrite(self, profile_id: str, points: int, reason: str) -> None:
+        """Pay a profile what it lacks to what is to be shown: that has all of it left, however old the order is."""
+        account = self._account(profile_id)
+        self._log(account, points, reason)
+        account.fade(None, points, account.at)
 
     def pay_rules(self, firing: Iterable[Paying]) -> None:
         """Pay rules that fired, in their order, as far as it fits."""
@@ -73,13 +79,15 @@ class Accounts:
         return self._states.get(profile_id, NEW_PROFILE).total
 
     def reset(self, reason: str) -> None:
-        """Take every score that is not derived to 0, and forget groups and what fit rules pay."""
+        """Take every total to 0, and forget groups and what fit rules pay.
+
+        What is made of others may have earned something before it was.
+        """
         for profile_id, state in sorted(self._states.items()):
             account = self._account(profile_id)
-            if account.profile.operands is None:
-                if state.total:
-                    self._log(account, -state.total, reason)
-                account.forget()
+            if state.total:
+                self._log(account, -state.total, reason)
+            account.forget()
 
     def fit(self, facts: Facts, *, every: bool) -> None:
         """Let fit rules pay what their conditions are worth now, in id order: every one, or the watchful.
@@ -167,8 +175,10 @@ class Accounts:
         account.count(wanted_group, paid)
         if worth != paid:
             points = cut(account.total, worth - paid)
-            reason = GONE_REASON if rule is None else rule.reason(worth, paid)
-            self._log(account, points, reason, rule_id, rule and rule.name)
+            named = self._org.rules.get(rule_id)
+            name = rule.name if rule is not None else None if named is None else named.name
+            reason = GONE_REASON if name is None else fit_reason(name, worth, paid)
+            self._log(account, points, reason, rule_id, name)
             account.count(wanted_group, points)
             paid += points
         if paid:
@@ -186,11 +196,9 @@ class Accounts:
 
 
 def pay_profiles(
-    core: Core, org: OrgRules, firing: Iterable[Paying], facts: Facts, occasion: Occasion, clock: int, at: int, *,
-    changed: bool,
-) -> tuple[Core, list[Output]]:  # fmt: skip
+    accounts: Accounts, firing: Iterable[Paying], facts: Facts, occasion: Occasion, *, changed: bool
+) -> tuple[Core, list[Output]]:
     """Return the core and the outputs after rules that fired and fit rules; ``changed`` tells whether facts have."""
-    accounts = Accounts(core, org, clock, at)
     accounts.pay_rules(firing)
     accounts.fit(facts, every=changed)
     return accounts.settle(occasion)

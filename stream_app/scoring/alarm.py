@@ -47,15 +47,16 @@ def acted_at_first(core: Core, clock: int) -> int:
 def _before_moves(due: int | None, before: Core, after: Core, org: OrgRules, clock: int) -> int | None:
     """Return an alarm that is not later than what decay does to the profiles that an input has moved.
 
-    Of one that was told of now nothing but a threshold is passed before its next tick, a day from now: what comes then
+    Of one that was told of now nothing but a threshold is passed before its next tick, a day from then: what comes then
     is found out when the alarm rings there.
     """
     for profile_id in org.clock.decays:
         state, profile = after.profiles.get(profile_id), org.profiles[profile_id]
         if state is None or state is before.profiles.get(profile_id):
             continue
-        told_now = state.decay is not None and state.decay.told == clock
-        due = sooner(due, clock + DAY_MS if told_now and not may_cross(profile, state) else next_move(profile, state))
+        told = 0 if state.decay is None else state.decay.told  # later than the clock where that lags
+        waits = told >= clock and not may_cross(profile, state)
+        due = sooner(due, told + DAY_MS if waits else next_move(profile, state))
     return due
 
 

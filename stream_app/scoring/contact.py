@@ -33,9 +33,9 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     """Sections of a known contact.
 
     ``older`` are the full segments that are still remembered, oldest first; ``commands`` the command-id hashes.
-    ``commands`` and ``facts`` may be left out (empty) for an input of which ``decide.needs_all`` is false, and of
-    ``once``, by rule id, the rules that ``decide.recalls`` does not name; ``visits`` for one of which
-    ``decide.looks_back`` is false.
+    ``commands`` and ``facts`` may be left out (empty) for an input of which ``decide.needs_all`` is false and for due
+    times of which ``due.watched`` is, and of ``once``, by rule id, the rules that ``decide.recalls`` does not name;
+    ``visits`` for an input of which ``decide.looks_back`` is false.
     """
 
     core: Core

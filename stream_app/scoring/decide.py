@@ -13,7 +13,7 @@ from schemas.events import TAG_ADDED, Command, ContactAttributes, EngagementEven
 from schemas.outputs import AttributesCause, EventCause
 from schemas.state import HAS_OPEN, SCHEMA_VERSION, Core, Facts
 from schemas.times import format_time
-from stream_app.scoring.accounts import pay_profiles
+from stream_app.scoring.accounts import Accounts, pay_profiles
 from stream_app.scoring.commands import decide_command
 from stream_app.scoring.contact import NO_ONCE, Contact, new_contact, with_facts, with_once, with_visits
 from stream_app.scoring.decision import Decision, Erased
@@ -62,22 +62,24 @@ def looks_back(given: Input, rulebook: Rulebook, has: int) -> bool:
 
 def decide(
     contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int = DEDUPE_IDS,
-    longest_dwell: int = LONGEST_DWELL,
+    longest_dwell: int = LONGEST_DWELL, wall: int = 0,
 ) -> Decision:  # fmt: skip
     """Return everything that one input does.
 
     ``contact`` is None for an unknown one; ``clock`` is milliseconds; ``origin`` is ``<topic>-<partition>-<offset>``;
     ``window`` the number of event ids that are remembered (S4), ``longest_dwell`` the most milliseconds that one visit
-    counts (S28).
+    counts (S28); ``wall`` when the owner took the input, which may be later than the clock (S60), 0 where only that
+    counts.
     """
     match given:
         case EngagementEvent():
             known = contact or new_contact(clock, given.occurred_at)
-            return _event(known, given, rulebook, clock, origin, window, longest_dwell)
+            return _event(known, given, rulebook, clock, origin, window, longest_dwell, wall)
         case Command():
-            return decide_command(contact, given, rulebook, clock, origin)
+            return decide_command(contact, given, rulebook, clock, origin, wall)
         case ContactAttributes():
-            return _attributes(contact or new_contact(clock, given.updated_at), given, rulebook, clock, origin)
+            known = contact or new_contact(clock, given.updated_at)
+            return _attributes(known, given, rulebook, clock, origin, wall)
         case Erase():
             return Decision("no_effect", None) if contact is None else Decision("applied", None, (Erased(),))
         case _:
@@ -86,7 +88,7 @@ def decide(
 
 def _event(
     contact: Contact, event: EngagementEvent, rulebook: Rulebook, clock: int, origin: str, window: int,
-    longest_dwell: int,
+    longest_dwell: int, wall: int,
 ) -> Decision:  # fmt: skip
     core, older = contact.core, contact.older
     recent, filled = core.recent, 0
@@ -111,7 +113,7 @@ def _event(
             event.properties, event.site_id, event.occurred_at, fires, contact.once
         )  # fmt: skip
     if event.type in org.pages.by_type or core.has & HAS_OPEN:
-        firing, capped, learnt, visits = org.pages.look(event, contact, org.rules, longest_dwell).beside(
+        firing, capped, learnt, visits = org.pages.look(event, contact, org.memories, longest_dwell).beside(
             firing, capped, learnt
         )
     if firing or (org.fit and (org.watches or facts is not contact.facts)):
@@ -124,9 +126,8 @@ def _event(
             log_id += len(firing)
         else:
             changed = facts is not contact.facts
-            paid, outputs = pay_profiles(
-                core, org, firing, facts, occasion, clock, event.occurred_at, changed=changed
-            )  # fmt: skip
+            accounts = Accounts(core, org, clock, event.occurred_at, wall)
+            paid, outputs = pay_profiles(accounts, firing, facts, occasion, changed=changed)
             log_id, profiles, fires = paid.log_id, paid.profiles, paid.fires
     core = Core(
         core.schema_version, core.born_at, last_at, log_id, profiles, fires, recent, core.segments + filled, core.has,
@@ -141,7 +142,7 @@ def _event(
 
 
 def _attributes(
-    contact: Contact, given: ContactAttributes, rulebook: Rulebook, clock: int, origin: str
+    contact: Contact, given: ContactAttributes, rulebook: Rulebook, clock: int, origin: str, wall: int
 ) -> Decision:  # fmt: skip
     """Replace the attributes (contract section 2); the newest to arrive is in force, for fit rules too (S36)."""
     old, org = contact.facts, rulebook.org(given.org_id)
@@ -153,6 +154,7 @@ def _attributes(
             origin, given.org_id, None, given.contact_id, AttributesCause(), format_time(given.updated_at),
             rulebook.version,
         )  # fmt: skip
-        core, outputs = pay_profiles(after.core, org, (), facts, occasion, clock, given.updated_at, changed=True)
+        accounts = Accounts(after.core, org, clock, given.updated_at, wall)
+        core, outputs = pay_profiles(accounts, (), facts, occasion, changed=True)
         after = msgspec.structs.replace(after, core=core)
     return Decision("applied" if changed or outputs else "no_effect", after, outputs)

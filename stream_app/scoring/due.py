@@ -1,8 +1,8 @@
 """What the clock does to a contact: its due times act before its inputs and while nothing comes (S1, S37, S38, D10).
 
-Laws: due times act in their order, each once, before what arrives at the same instant, decay before silences; an alarm
-that was set with other clock rules is set anew before anything else happens to its contact.
-Source: decisions 0014, 0015.
+Laws: due times act in their order, each once, before what arrives at the same instant, decay before silences; each asks
+fit rules as an input does; an alarm that was set with other clock rules is set anew before anything else happens to its
+contact.  Source: decisions 0012, 0014, 0015.
 """
 
 from collections.abc import Sequence
@@ -38,15 +38,15 @@ class Rung(msgspec.Struct, frozen=True, gc=False):
 
 def decide_on_time(
     contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int = DEDUPE_IDS,
-    longest_dwell: int = LONGEST_DWELL,
+    longest_dwell: int = LONGEST_DWELL, wall: int = 0,
 ) -> Decision:  # fmt: skip
     """Return what `decide` does after what the contact's due times up to ``clock`` did; arguments as there."""
     rules = rulebook.org(given.org_id).clock
     if not rules.version:
-        return decide(contact, given, rulebook, clock, origin, window, longest_dwell)
+        return decide(contact, given, rulebook, clock, origin, window, longest_dwell, wall)
     alarm = None if contact is None else contact.core.alarm
     if alarm is not None and alarm.due is not None and alarm.due > clock and alarm.version == rules.version:
-        decision = decide(contact, given, rulebook, clock, origin, window, longest_dwell)
+        decision = decide(contact, given, rulebook, clock, origin, window, longest_dwell, wall)
         after = decision.contact
         if after is None:
             return decision
@@ -56,11 +56,12 @@ def decide_on_time(
         if still and alarm.due <= silent + rules.shortest_ms:
             return decision
         return msgspec.structs.replace(decision, contact=armed(contact, after, rulebook.org(given.org_id), clock))
-    return _decide_after(contact, given, rulebook, clock, origin, window, longest_dwell)
+    return _decide_after(contact, given, rulebook, clock, origin, window, longest_dwell, wall)
 
 
 def _decide_after(
-    contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int, longest_dwell: int
+    contact: Contact | None, given: Input, rulebook: Rulebook, clock: int, origin: str, window: int,
+    longest_dwell: int, wall: int,
 ) -> Decision:  # fmt: skip
     """Return what `decide_on_time` does where an alarm is to be seen to."""
     org = rulebook.org(given.org_id)
@@ -68,7 +69,7 @@ def _decide_after(
     if contact is not None and overdue(contact.core, org, clock):
         rung = catch_up(contact, given.org_id, given.contact_id, rulebook, clock)
         contact = rung.contact
-    decision = decide(contact, given, rulebook, clock, origin, window, longest_dwell)
+    decision = decide(contact, given, rulebook, clock, origin, window, longest_dwell, wall)
     after = decision.contact
     if after is not None and after is not contact:
         after = armed(contact, after, org, clock)
@@ -78,6 +79,11 @@ def _decide_after(
     if rung is not None:
         outputs, capped = (*rung.outputs, *outputs), rung.capped + capped
     return msgspec.structs.replace(decision, contact=after, outputs=outputs, capped=capped)
+
+
+def watched(org_id: str, rulebook: Rulebook) -> bool:
+    """Tell whether `ring` needs a contact's facts: fit rules see what it does."""
+    return rulebook.watches and rulebook.org(org_id).watches
 
 
 def clock_rules_changed(before: Rulebook, now: Rulebook) -> bool:
@@ -137,7 +143,7 @@ def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clo
         contact, told = _decayed(contact, falling, org, due, _occasion(due, "decay", org_id, contact_id, rulebook))
         outputs += told
     for silence in (silence for silence, its in zip(org.clock.silences, dues, strict=True) if its == due):
-        if silence.cap is not None and contact.core.fires.get(silence.id, 0) >= silence.cap:
+        if silence.cap is not None and contact.core.fires.get(silence.memory, 0) >= silence.cap:
             capped += 1
             continue
         contact, told = _paid(contact, silence, org, due, _occasion(due, silence.id, org_id, contact_id, rulebook))
@@ -157,8 +163,7 @@ def _decayed(
 ) -> tuple[Contact, list[Output]]:
     accounts = Accounts(contact.core, org, due, due)
     accounts.decay(profile_ids)
-    core, outputs = accounts.settle(occasion)
-    return msgspec.structs.replace(contact, core=core), outputs
+    return _settled(contact, accounts, org, occasion)
 
 
 def _paid(
@@ -166,5 +171,13 @@ def _paid(
 ) -> tuple[Contact, list[Output]]:
     accounts = Accounts(contact.core, org, due, due)
     accounts.pay_rules([silence])
+    after, outputs = _settled(contact, accounts, org, occasion)
+    return with_once(after, NO_ONCE), outputs
+
+
+def _settled(contact: Contact, accounts: Accounts, org: OrgRules, occasion: Occasion) -> tuple[Contact, list[Output]]:
+    """Return what a due time has done, once fit rules have seen the scores that it left (S36, decision 0012)."""
+    if org.watches:
+        accounts.fit(contact.facts, every=False)
     core, outputs = accounts.settle(occasion)
-    return with_once(msgspec.structs.replace(contact, core=core), NO_ONCE), outputs
+    return msgspec.structs.replace(contact, core=core), outputs

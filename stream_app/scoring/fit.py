@@ -12,8 +12,8 @@ from stream_app.scoring.conditions import Known, asks_at_every_input, compile_co
 class FitRule:
     """One live fit rule.
 
-    ``watchful`` tells that every input asks it, not only those that change facts (D24); ``scores`` are the profiles
-    whose scores it asks for.
+    ``watchful`` tells that every input and due time asks it, not only what changes facts (D24); ``scores`` are the
+    profiles whose scores it asks for.
     """
 
     __slots__ = ("_holds", "_points", "group", "id", "name", "profile_id", "scores", "watchful")
@@ -32,6 +32,7 @@ class FitRule:
         """Return the points that it pays of what is known: all or 0."""
         return self._points if self._holds(known) else 0
 
-    def reason(self, worth: int, paid: int) -> str:
-        """Return what an award from ``paid`` to ``worth`` points is for."""
-        return f"{'Taken back' if worth == 0 else 'Changed' if paid else 'Rule'}: {self.name}"
+
+def fit_reason(name: str, worth: int, paid: int) -> str:
+    """Return what an award of a fit rule is for, from ``paid`` to ``worth`` points."""
+    return f"{'Taken back' if worth == 0 else 'Changed' if paid else 'Rule'}: {name}"

@@ -13,6 +13,7 @@ from schemas.authored import Rule
 from schemas.events import TAG_ADDED
 from schemas.state import Core
 from schemas.times import DAY_MS, MAX_TIME, parse_time
+from stream_app.scoring.rules import Lives, memory_of
 
 PASSIVE: Final = frozenset({"email_sent", "email_delivered", TAG_ADDED})  # they happen to a contact
 
@@ -21,6 +22,7 @@ class Silence(msgspec.Struct, frozen=True):
     """One live rule with ``inactivity``; times in milliseconds, ``since`` it is live, open from ``up`` to ``down``."""
 
     id: int
+    memory: int
     name: str
     points: int
     cap: int | None
@@ -47,7 +49,7 @@ class Silence(msgspec.Struct, frozen=True):
         return due if due <= self.down else None
 
 
-def compile_silences(rules: Iterable[Rule], since: Mapping[int, int]) -> tuple[Silence, ...]:
+def compile_silences(rules: Iterable[Rule], since: Mapping[int, int], lives: Lives) -> tuple[Silence, ...]:
     """Return the silences among live rules in id order; ``since`` maps rule id to when it became live."""
     silences: list[Silence] = []
     for rule in rules:
@@ -56,8 +58,8 @@ def compile_silences(rules: Iterable[Rule], since: Mapping[int, int]) -> tuple[S
             down = MAX_TIME if rule.publish_down is None else parse_time(rule.publish_down)
             period = rule.inactivity.days * DAY_MS
             silences.append(
-                Silence(rule.id, rule.name, rule.points, rule.cap, rule.profile_id, period, rule.inactivity.repeat,
-                        since[rule.id], up, down, rule.group)
+                Silence(rule.id, memory_of(rule.id, lives), rule.name, rule.points, rule.cap, rule.profile_id, period,
+                        rule.inactivity.repeat, since[rule.id], up, down, rule.group)
             )  # fmt: skip
     return tuple(sorted(silences, key=lambda silence: silence.id))
 

@@ -16,7 +16,7 @@ from schemas.state import Core, ProfileState
 from stream_app.scoring.contact import NEW_PROFILE
 from stream_app.scoring.org_rules import OrgRules
 from stream_app.scoring.profiles import INT64_MAX, INT64_MIN
-from stream_app.scoring.rules import CompiledRule
+from stream_app.scoring.rules import CompiledRule, memory_of
 from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
 
 # Within these bounds no award on the way can have left int64: 500 rules of at most int32.
@@ -75,9 +75,10 @@ def fires_after(before: dict[int, int], awards: Iterable[Award], org: OrgRules) 
     for award in awards:
         rule_id = award.rule_id
         if rule_id is not None:
-            fires[rule_id] = fires.get(rule_id, 0) + 1
-    if len(fires) > len(org.rules):  # some are of deleted rules
-        fires = {rule_id: count for rule_id, count in fires.items() if rule_id in org.rules}
+            memory = rule_id if not org.lives else memory_of(rule_id, org.lives)
+            fires[memory] = fires.get(memory, 0) + 1
+    if len(fires) > len(org.memories):  # some are of deleted rules: nothing asks for them again
+        fires = {memory: count for memory, count in fires.items() if memory in org.memories}
     return fires
 
 

@@ -1,36 +1,32 @@
 """What one org has published, compiled: which rules pay which profiles, and what moves without an input.
 
-Laws: a rule belongs to one profile, that of its newest record: what a publish froze of a rule that has moved to another
-profile since then does not count, and of an id frozen twice the profile first in order has it; ``rules`` holds inactive
-rules and drafts too, for names and fire counts; what pays is in ``by_type`` and ``fit``.
+Laws: a rule scores in one profile, the one that took it last (scoring.claims), whatever is drafted of it since;
+``rules`` holds inactive rules and drafts too, for names, ``memories`` the same by what contacts remember them under;
+what pays is in ``by_type`` and ``fit``.
 Source: S30-S38, D15, docs/decisions/0012, 0015.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileBody, PublishedProfile, Rule
+from stream_app.scoring.claims import Claims
 from stream_app.scoring.fit import FitRule
 from stream_app.scoring.inactivity import Silence
 from stream_app.scoring.pages import NO_PAGES, Pages
 from stream_app.scoring.profiles import ScoredProfile, in_order
-from stream_app.scoring.rules import RulesOfType, compile_types
+from stream_app.scoring.rules import NO_LIVES, Lives, RulesOfType, compile_types, memory_of
 from stream_app.scoring.thresholds import NO_THRESHOLDS, Thresholds
 
 
 class Published(NamedTuple):
-    """What a publish froze, and the how many-th it was."""
+    """What a publish froze, without the rules that others have taken since, and the how many-th it was."""
 
     version: int
     body: PublishedProfile
-
-    @property
-    def operands(self) -> tuple[str, ...]:
-        """What its score is made of, nothing unless it has a formula."""
-        return () if self.body.formula is None else tuple(self.body.formula.average)
 
 
 class Decaying(NamedTuple):
@@ -59,20 +55,27 @@ class ClockRules(msgspec.Struct, frozen=True):
 
 
 _DEFAULT: Final = ScoredProfile(DEFAULT_PROFILE, ProfileBody())
+_NO_CLAIMS: Final = Claims()
 _DEFAULT_ONLY: Final = MappingProxyType({DEFAULT_PROFILE: _DEFAULT})
 
 
 class OrgRules(msgspec.Struct, frozen=True):
     """One org; ``authored`` are its rule records, ``profile`` that of ``default``, ``published`` the other profiles.
 
+    ``gone`` are the rules that were deleted, ``lives`` tells how often others came back after that (S12).
     ``plain`` tells that only ``default`` scores and shows its total; ``watches`` that some fit rule is asked by every
-    input, ``asked`` the profiles whose scores fit rules ask for; ``formulas`` come after what they are made of.
+    input and due time, ``asked`` the profiles whose scores fit rules ask for; ``formulas`` come after what they are
+    made of.
     """
 
     authored: Mapping[int, Rule] = {}
     profile: Profile | None = None
     published: Mapping[str, Published] = {}
+    claims: Claims = _NO_CLAIMS
+    gone: frozenset[int] = frozenset()
+    lives: Lives = NO_LIVES
     rules: Mapping[int, Rule] = {}
+    memories: Mapping[int, Rule] = {}
     by_type: Mapping[str, RulesOfType] = {}
     thresholds: Thresholds = NO_THRESHOLDS
     profiles: Mapping[str, ScoredProfile] = _DEFAULT_ONLY
@@ -106,8 +109,9 @@ class OrgRules(msgspec.Struct, frozen=True):
 
 
 def compile_org(
-    authored: Mapping[int, Rule], profile: Profile | None, published: Mapping[str, Published], clock: ClockRules
-) -> OrgRules:
+    authored: Mapping[int, Rule], profile: Profile | None, published: Mapping[str, Published], clock: ClockRules,
+    claims: Claims, gone: frozenset[int], lives: Lives,
+) -> OrgRules:  # fmt: skip
     """Return an org from its records."""
     of_profile = live_rules(authored, published)
     scoring = [rule for rules in of_profile.values() for rule in rules]
@@ -122,10 +126,13 @@ def compile_org(
     fit = sorted((rule for one in profiles.values() for rule in one.fit.values()), key=_by_id)
     live = [rule for rule in scoring if rule.active]
     grouped = any(rule.group is not None for rule in live)
+    rules = dict(sorted({**authored, **{rule.id: rule for rule in scoring}}.items()))
     return OrgRules(
-        authored=authored, profile=profile, published=published, clock=clock, profiles=profiles,
-        rules=dict(sorted({**authored, **{rule.id: rule for rule in scoring}}.items())),
-        by_type=compile_types(live), pages=Pages(live), thresholds=default.thresholds, formulas=in_order(profiles),
+        authored=authored, profile=profile, published=published, claims=claims, clock=clock, profiles=profiles,
+        gone=gone, lives=lives, rules=rules,
+        memories={memory_of(rule_id, lives): rule for rule_id, rule in rules.items()} if lives else rules,
+        by_type=compile_types(live, lives), pages=Pages(live, lives), thresholds=default.thresholds,
+        formulas=in_order(profiles),
         fit=tuple(fit), asked=frozenset[str]().union(*(rule.scores for rule in fit)),
         watches=any(rule.watchful for rule in fit), plain=not (published or fit or grouped or default.limited),
     )  # fmt: skip
@@ -133,16 +140,8 @@ def compile_org(
 
 def live_rules(authored: Mapping[int, Rule], published: Mapping[str, Published]) -> dict[str, list[Rule]]:
     """Return the rules in force, inactive ones too, by profile, each id once."""
-    own: Iterable[Rule] = (rule for rule in authored.values() if rule.profile_id == DEFAULT_PROFILE)
-    live = {DEFAULT_PROFILE: list(own)}
-    taken = {rule.id for rule in live[DEFAULT_PROFILE]}
-    for profile_id, (_, body) in sorted(published.items()):
-        live[profile_id] = [
-            rule for rule in body.rules
-            if rule.id not in taken and authored.get(rule.id, rule).profile_id == profile_id
-        ]  # fmt: skip
-        taken.update(rule.id for rule in live[profile_id])
-    return live
+    own = [rule for rule in authored.values() if rule.profile_id == DEFAULT_PROFILE]
+    return {DEFAULT_PROFILE: own} | {profile_id: one.body.rules for profile_id, one in published.items()}
 
 
 def _by_id(rule: FitRule) -> int:

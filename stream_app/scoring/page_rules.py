@@ -11,7 +11,7 @@ from schemas.authored import Rule
 from schemas.events import EMAIL_CLICK, PAGE_VISIT, EngagementEvent
 from schemas.pages import PAGE_TYPES, Page
 from stream_app.scoring.patterns import PatternIndex
-from stream_app.scoring.rules import CompiledRule, by_id, wanted_of
+from stream_app.scoring.rules import CompiledRule, Lives, by_id, wanted_of
 
 URL: Final = "url"
 EVER: Final = 2**63
@@ -22,8 +22,8 @@ class PageRule(CompiledRule):
 
     __slots__ = ("after", "every", "hits", "returns", "spent", "within")
 
-    def __init__(self, rule: Rule, page: Page) -> None:
-        super().__init__(rule, wanted_of(rule))
+    def __init__(self, rule: Rule, page: Page, lives: Lives) -> None:
+        super().__init__(rule, wanted_of(rule), lives)
         within, after = page.returns_within_seconds, page.returns_after_seconds
         self.hits = page.hits or 0
         self.every = page.every_nth
@@ -34,14 +34,14 @@ class PageRule(CompiledRule):
 
 
 class PagesOfType:
-    """The page rules of one org that see events of one type; ``once`` the ids of those with ``oncePer``."""
+    """The page rules of one org that see events of one type; ``once`` the memories of those with ``oncePer``."""
 
     __slots__ = ("_anywhere", "_somewhere", "once")
 
     def __init__(self, rules: Sequence[tuple[PageRule, str | None]]) -> None:
         self._anywhere = [rule for rule, url in rules if url is None]
         self._somewhere = PatternIndex((url, rule) for rule, url in rules if url is not None)
-        self.once = tuple(rule.id for rule, _ in rules if rule.once is not None)
+        self.once = tuple(rule.memory for rule, _ in rules if rule.once is not None)
 
     def visited(self, event: EngagementEvent) -> list[PageRule]:
         """Return the rules for which an event is a visit, in id order."""

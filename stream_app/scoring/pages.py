@@ -6,7 +6,7 @@ closes a visit; a rule with ``timeSpentSeconds`` pays once, on the event that cl
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from schemas.authored import Rule
@@ -17,7 +17,7 @@ from stream_app.scoring.dedupe import holds, id_hash
 from stream_app.scoring.filters import Properties
 from stream_app.scoring.once import Memories, known, remember
 from stream_app.scoring.page_rules import PageRule, PagesOfType, types_seen
-from stream_app.scoring.rules import CompiledRule, by_id
+from stream_app.scoring.rules import NO_LIVES, CompiledRule, Lives, by_id
 
 CLICK_ID: Final = "clickId"
 DWELL_SECONDS: Final = "dwellSeconds"
@@ -43,21 +43,21 @@ class Seen(NamedTuple):
 class Pages:
     """All page rules of one org; ``by_type`` those that look at an event for itself, not for the visit it closes."""
 
-    __slots__ = ("_by_id", "by_type")
+    __slots__ = ("_by_memory", "by_type")
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        compiled = [(PageRule(rule, rule.page), rule, rule.page) for rule in rules if rule.page is not None]
+    def __init__(self, rules: Iterable[Rule], lives: Lives = NO_LIVES) -> None:
+        compiled = [(PageRule(rule, rule.page, lives), rule, rule.page) for rule in rules if rule.page is not None]
         by_type: dict[str, list[tuple[PageRule, str | None]]] = {}
         for page_rule, rule, page in compiled:
             for event_type in types_seen(rule, page):
                 by_type.setdefault(event_type, []).append((page_rule, page.url))
         self.by_type = {event_type: PagesOfType(of_type) for event_type, of_type in by_type.items()}
-        self._by_id = {page_rule.id: page_rule for page_rule, _, _ in compiled}
+        self._by_memory = {page_rule.memory: page_rule for page_rule, _, _ in compiled}
 
-    def look(self, event: EngagementEvent, contact: Contact, live: Mapping[int, Rule], longest: int) -> Seen:
+    def look(self, event: EngagementEvent, contact: Contact, live: Container[int], longest: int) -> Seen:
         """Return what an event pays and leaves.
 
-        ``contact`` is the one before the event, with its visits; what is remembered for rules not ``live`` may go;
+        ``contact`` is the one before the event, with its visits; what is remembered under no ``live`` memory may go;
         ``longest`` is the most milliseconds that one visit counts.
         """
         of_type = self.by_type.get(event.type)
@@ -65,7 +65,7 @@ class Pages:
         if click is not None and holds(contact.visits.clicks, click):
             return Seen((), 0, {}, contact.visits)
         look = _Look(event, contact, longest)
-        look.close(self._by_id)
+        look.close(self._by_memory)
         visited = () if of_type is None else of_type.visited(event)
         for rule in visited:
             look.visit(rule)
@@ -92,8 +92,8 @@ class _Look:
         if self._late:
             return
         dwell = min(self._at - self._before.opened_at, self._longest)
-        for rule_id, met in self._before.open.items():
-            rule = rules.get(rule_id)
+        for memory, met in self._before.open.items():
+            rule = rules.get(memory)
             if rule is not None and rule.spent and rule.up <= self._at <= rule.down:
                 self._dwelt(rule, dwell, met)
 
@@ -109,49 +109,49 @@ class _Look:
             met = met and earlier > 0 and rule.after <= self._at - times[earlier - 1] <= rule.within
             times = (*times[:earlier], self._at, *times[earlier:])[-VISIT_TIMES:]
         if rule.hits or rule.returns:
-            self._changed[rule.id] = RuleVisits(hits, times, memory.spent)
+            self._changed[rule.memory] = RuleVisits(hits, times, memory.spent)
         if not rule.spent:
             if met:
                 self._pay(rule)
         elif not self._late:
             dwell = _said_dwell(self._event.properties, self._longest)
             if dwell is None:
-                self._opened[rule.id] = met
+                self._opened[rule.memory] = met
             else:
                 self._dwelt(rule, dwell, met)
 
-    def visits(self, live: Mapping[int, Rule], click: bytes | None) -> Visits:
+    def visits(self, live: Container[int], click: bytes | None) -> Visits:
         """Return what is remembered afterwards: the same object when that is the same; ``click`` has counted."""
         before = self._before
         kept_open = self._late or not (before.open or self._opened)
         if not self._changed and click is None and kept_open:
             return before
-        rules = {rule_id: visits for rule_id, visits in {**before.rules, **self._changed}.items() if rule_id in live}
+        rules = {memory: visits for memory, visits in {**before.rules, **self._changed}.items() if memory in live}
         clicks = before.clicks if click is None else (before.clicks + click)[-CLICK_HASHES * HASH_BYTES :]
         if self._late:
             return Visits(SCHEMA_VERSION, rules, before.opened_at, before.open, clicks)
         return Visits(SCHEMA_VERSION, rules, self._at if self._opened else 0, self._opened, clicks)
 
     def _memory(self, rule: PageRule) -> RuleVisits:
-        return self._changed.get(rule.id) or self._before.rules.get(rule.id, _NEVER_VISITED)
+        return self._changed.get(rule.memory) or self._before.rules.get(rule.memory, _NEVER_VISITED)
 
     def _dwelt(self, rule: PageRule, dwell: int, met: bool) -> None:
         """Add the dwell of a visit; pay when it is the first that reaches the sum and ``met`` all else (S28, S29)."""
         memory = self._memory(rule)
         spent = memory.spent + dwell
-        self._changed[rule.id] = RuleVisits(memory.hits, memory.times, spent)
-        if met and spent >= rule.spent and not self._fires.get(rule.id) and rule not in self.firing:
+        self._changed[rule.memory] = RuleVisits(memory.hits, memory.times, spent)
+        if met and spent >= rule.spent and not self._fires.get(rule.memory) and rule not in self.firing:
             self.firing.append(rule)
 
     def _pay(self, rule: PageRule) -> None:
         digest = None if rule.once is None else rule.once(self._event.properties)
-        if rule.once is not None and (digest is None or known(self._once.get(rule.id), digest)):
+        if rule.once is not None and (digest is None or known(self._once.get(rule.memory), digest)):
             return
-        if rule.cap is not None and self._fires.get(rule.id, 0) >= rule.cap:
+        if rule.cap is not None and self._fires.get(rule.memory, 0) >= rule.cap:
             self.capped += 1
             return
         if digest is not None:
-            self.learnt[rule.id] = remember(self._once.get(rule.id), digest)
+            self.learnt[rule.memory] = remember(self._once.get(rule.memory), digest)
         self.firing.append(rule)
 
 

@@ -53,7 +53,7 @@ class ScoredProfile:
         active = sorted((rule for rule in rules if rule.active), key=_by_id)
         self.fit = {rule.id: FitRule(rule, rule.attribute) for rule in active if rule.attribute is not None}
         self.reads = frozenset(self.operands or ()).union(*(rule.scores for rule in self.fit.values()))
-        groups = frozenset(self.limits.items())
+        groups = limits_said(body)
         self.shape: Any = (self._floor, self._ceiling, groups, self.operands, _shapes(active), body.decay)
 
     def unclamped(self, total: int, groups: Groups) -> int:
@@ -94,6 +94,22 @@ def in_order(profiles: Mapping[str, ScoredProfile]) -> tuple[ScoredProfile, ...]
     return tuple(placed.values())
 
 
+def limits_said(body: ProfileBody) -> frozenset[tuple[str, int | None, int | None]]:
+    """Return the limits of groups, without those that limit nothing, in whatever order they were written."""
+    every = ((group.name, group.min, group.max) for group in body.groups)
+    return frozenset(one for one in every if one[1:] != (None, None))
+
+
+def thresholds_said(body: ProfileBody) -> frozenset[tuple[int, int]]:
+    """Return (value, hysteresis) of thresholds, in whatever way and order they were written."""
+    return frozenset((one.value, one.hysteresis) if isinstance(one, Threshold) else (one, 0) for one in body.thresholds)
+
+
+def operands_of(body: ProfileBody) -> tuple[str, ...]:
+    """Return what a score is made of, nothing unless it has a formula."""
+    return () if body.formula is None else tuple(body.formula.average)
+
+
 def refers_to(formulas: Mapping[str, Iterable[str]], start: Iterable[str], wanted: str) -> bool:
     """Tell whether some of the profiles ``start`` is made of ``wanted``, or is it; ``formulas`` by profile id (D20)."""
     left, seen = list(start), set[str]()
@@ -119,10 +135,7 @@ def _shapes(rules: Iterable[Rule]) -> tuple[Any, ...]:
 def _thresholds(body: ProfileBody) -> Thresholds:
     if not body.thresholds:
         return NO_THRESHOLDS
-    return Thresholds(
-        (threshold.value, threshold.hysteresis) if isinstance(threshold, Threshold) else (threshold, 0)
-        for threshold in body.thresholds
-    )
+    return Thresholds(thresholds_said(body))
 
 
 # What an unpublished profile is to a contact that has a score of it: it can only be reset.

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from schemas.authored import DEFAULT_PROFILE, Profile, ProfileRecord, Rule
 from schemas.ids import valid_org
 from stream_app.scoring.org_fold import OrgFold
-from stream_app.scoring.org_rules import NO_RULES, OrgRules, Published
-from stream_app.scoring.profiles import refers_to
+from stream_app.scoring.org_rules import NO_RULES, OrgRules
+from stream_app.scoring.profiles import operands_of, refers_to
 
 RULE: Final = "rule"
 PROFILE: Final = "profile"
@@ -102,17 +102,16 @@ def _take_rule(draft: OrgFold, org_id: str, object_id: str, value: bytes | None,
     """Fold one rule record in; return why not."""
     if value is None:
         rule_id = int(object_id) if object_id.isdecimal() and len(object_id) < 20 else 0
-        before = draft.authored.pop(rule_id, None)
+        known = draft.delete(rule_id)
         draft.count_silences(version)
-        return None if before else "there is no such rule"
+        return None if known else "there is no such rule"
     try:
         rule = Rule.model_validate_json(value)
     except ValidationError as error:
         return _explain(error)
     if (rule.org_id, str(rule.id)) != (org_id, object_id):
         return "the key and the body disagree"
-    draft.authored[rule.id] = rule
-    draft.meet([rule])
+    draft.write(rule)
     draft.count_silences(version)
     return None
 
@@ -140,20 +139,20 @@ def _take_profile(draft: OrgFold, org_id: str, object_id: str, value: bytes | No
 
 def _publish(draft: OrgFold, profile_id: str, record: ProfileRecord | None, version: int) -> str | None:
     """Fold in what of a profile is published, if anything; return why not."""
-    earlier = draft.published.pop(profile_id, None)
     body = None if record is None else record.published
-    if record is not None and body is not None:
-        formulas = {one: published.operands for one, published in draft.published.items()}
-        now = Published(record.version, body)
-        if refers_to(formulas, now.operands, profile_id):
-            if earlier is not None:
-                draft.published[profile_id] = earlier
-            return "the formula leads back to its own profile"
-        draft.published[profile_id] = now
-    draft.meet([] if body is None else body.rules)
+    if record is None or body is None:
+        draft.unpublish(profile_id)
+    elif refers_to(_formulas_beside(draft, profile_id), operands_of(body), profile_id):
+        return "the formula leads back to its own profile"
+    else:
+        draft.publish(profile_id, record.version, body)
     draft.count_silences(version, record)
     draft.count_decays(version, "" if record is None else record.updated_at)
     return None
+
+
+def _formulas_beside(draft: OrgFold, profile_id: str) -> dict[str, tuple[str, ...]]:
+    return {one: operands_of(published.body) for one, published in draft.published.items() if one != profile_id}
 
 
 def _explain(error: ValidationError) -> str:

@@ -9,6 +9,7 @@ Reads Summaries through `ask_all`.
 import base64
 import binascii
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from stream_app.web.route import Parameter, Route
 SORT: Final = "-changed"
 PAGE: Final = 20
 MAX_PAGE: Final = 100
+FILTERS_TO_COME: Final = ("above", "below", "label", "segment")
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _PROFILE = re.compile(r"[a-z0-9_-]{1,64}")
@@ -42,11 +44,14 @@ async def list_contacts(request: web.Request) -> web.Response:
     summaries, org_id, profile_id = request.app[SUMMARIES], org_of(request), profile_of(request)
     if request.query.get("sort", SORT) != SORT:
         raise bad_parameter("sort", f"{SORT} is the one order there is")
+    for name in FILTERS_TO_COME:
+        if name in request.query:
+            raise bad_parameter(name, "not served yet; minScore and maxScore are the filters there are")
     bounds, after = Bounds(_score(request, "minScore"), _score(request, "maxScore")), _cursor(request)
     limit = integer_parameter(request, "limit", default=PAGE, low=1, high=MAX_PAGE)
 
     async def share(partition: int) -> ChangedPart | None:
-        return summaries.changed(partition, org_id, profile_id, bounds, after, limit + 1)
+        return await summaries.changed(partition, org_id, profile_id, bounds, after, limit + 1)
 
     def merge(parts: Mapping[int, ChangedPart]) -> web.Response:
         rows = sorted((row for part in parts.values() for row in part.rows), key=order_of)
@@ -64,18 +69,19 @@ async def post_lookup(request: web.Request) -> web.Response:
     body = await read_body(request, LookupBody)
     profile_id = body.profile_id or DEFAULT_PROFILE
     wanted = list(dict.fromkeys(_ids(body.contact_ids)))
-    count = request.app[OWNERS].partitions
+    count, placed = request.app[OWNERS].partitions, defaultdict[int, list[str]](list)
+    for contact_id in wanted:
+        placed[partition_of(contact_key(org_id, contact_id), count)].append(contact_id)
 
     async def share(partition: int) -> dict[str, ScoreRow] | None:
-        return summaries.scores(partition, org_id, wanted, profile_id)
+        return await summaries.scores(partition, org_id, placed.get(partition, ()), profile_id)
 
     def merge(parts: Mapping[int, dict[str, ScoreRow]]) -> web.Response:
         found = {contact_id: row for part in parts.values() for contact_id, row in part.items()}
         scores = [_found(found[contact_id], profile_id) for contact_id in wanted if contact_id in found]
         return data({"scores": scores, "unknown": [rest_id(one) for one in wanted if one not in found]})
 
-    partitions = {partition_of(contact_key(org_id, contact_id), count) for contact_id in wanted}
-    return await ask_all(request, dict[str, ScoreRow], share, merge, partitions=partitions)
+    return await ask_all(request, dict[str, ScoreRow], share, merge, partitions=placed)
 
 
 def profile_of(request: web.Request) -> str:

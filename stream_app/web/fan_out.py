@@ -1,7 +1,8 @@
 """Questions about many contacts: each owner answers for its partitions, the worker that was asked merges.
 
 Laws: every partition is answered for exactly once or the whole is a 503, never a partial answer; a question hops once:
-the owner is told the partitions (``Leadstream-Partitions``) and answers for those or not at all.
+the owner is told the partitions (``Leadstream-Partitions``) and answers for those or not at all.  A part holds what the
+key may see and no more: a client can send the headers of a hop, too.
 Reads Owners; asks Peers.
 """
 
@@ -12,7 +13,7 @@ from typing import TypeVar, assert_never
 import msgspec
 from aiohttp import web
 
-from schemas.hop import PARTITIONS
+from schemas.hop import FORWARDED, PARTITIONS
 from stream_app.reading.owners import At, Here, Unknown, grouped
 from stream_app.web.answers import data
 from stream_app.web.content_encoding import body_of
@@ -42,7 +43,7 @@ async def ask_all(
     request, so both see the same query and body.
     """
     owners = request.app[OWNERS]
-    if PARTITIONS in request.headers:
+    if FORWARDED in request.headers and PARTITIONS in request.headers:
         return data(await _local(request, share, _told(request)))
     groups = grouped(owners, range(owners.partitions) if partitions is None else partitions)
     if isinstance(groups, Unknown):

@@ -22,7 +22,10 @@ from stream_app.web.route import Route
 
 
 class FireCounts:
-    """What the route reads: counts of this worker's partitions, and the rules of an org as this worker knows them."""
+    """What the route reads: counts of this worker's partitions, and the rules of an org as this worker knows them.
+
+    Both by what contacts remember the rules under (`OrgRules.memories`).
+    """
 
     def __init__(self, totals: FireTotals, rules: Callable[[str], Mapping[int, Rule]]) -> None:
         self.of = totals.of
@@ -36,13 +39,20 @@ async def get_fires(request: web.Request) -> web.Response:
     """Answer the org's rules with their fire counts."""
     counts, org_id, sites = request.app[FIRES], org_of(request), request[PRINCIPAL].sites
 
+    def seen() -> Mapping[int, Rule]:
+        rules = counts.rules(org_id)
+        return rules if sites is None else {n: rule for n, rule in rules.items() if rule.site_id in sites}
+
     async def share(partition: int) -> Fires | None:
-        return await counts.of(partition, org_id)
+        found = await counts.of(partition, org_id)
+        if found is None or sites is None:
+            return found
+        return Fires(found.as_of, {number: found.rules[number] for number in seen() if number in found.rules})
 
     def merge(parts: Mapping[int, Fires]) -> web.Response:
-        total, rules = merged(parts), counts.rules(org_id)
-        rows = [_row(rules[number], total.rules.get(number, RuleFires())) for number in sorted(rules)
-                if sites is None or rules[number].site_id in sites]  # fmt: skip
+        total, rules = merged(parts), seen()
+        numbers = sorted(rules, key=lambda number: rules[number].id)
+        rows = [_row(rules[number], total.rules.get(number, RuleFires())) for number in numbers]
         return data(rows, meta={"total": len(rows), "asOf": format_time(total.as_of)})
 
     return await ask_all(request, Fires, share, merge)

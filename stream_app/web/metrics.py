@@ -110,6 +110,8 @@ def _partitions(statuses: list[PartitionStatus]) -> Iterator[Metric]:
         partition = str(status.partition)
         for name in PHASES:
             phase.add_metric([partition, name], float(name == status.phase))
+        if not status.sources:  # not open: nothing is known of it
+            continue
         clock.add_metric([partition], status.clock / 1000)
         seq.add_metric([partition], status.seq)
         version.add_metric([partition], status.version)

@@ -2,7 +2,8 @@
 
 Laws: a response of 400 and above is a problem with a ``code`` from a closed style (snake case) and a ``requestId``; of
 its errors the first EXPLAINED are told, so that no answer is many times as long as what was sent; an unexpected
-exception is logged with that id and says nothing of itself to the client.
+exception is logged with that id and the pattern of its address, whose ids are contacts', and says nothing of itself to
+the client.
 """
 
 import logging
@@ -84,10 +85,25 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         unreadable.force_close()  # where the next request begins is not known
         return unreadable
     except Exception:
-        logger.exception("request %s failed: %s %s", request[REQUEST_ID], request.method, request.path)
+        resource = request.match_info.route.resource
+        where = "nowhere" if resource is None else resource.canonical
+        logger.exception("request %s failed: %s %s", request[REQUEST_ID], request.method, where)
         return _response(request, Problem(500, "internal_error", "This is a fault of leadstream; its log has the id."))
     if not response.prepared:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+    return response
+
+
+def failed(request: web.BaseRequest, status: int) -> web.Response:
+    """Return the answer to what no handler has answered: a request that cannot be read, or a fault."""
+    request[REQUEST_ID] = uuid.uuid4().hex
+    if status < 500:
+        detail = "What was sent is no HTTP/1.1 request whose lines have at most 8 KiB."
+        response = _response(request, Problem(400, "unreadable_request", detail))
+    else:
+        response = _response(request, Problem(500, "internal_error", "This is a fault of leadstream; see its log."))
+    response.headers["Server"] = "leadstream"  # without it aiohttp's, with its version
+    response.force_close()
     return response
 
 
@@ -115,7 +131,7 @@ def _from_aiohttp(error: web.HTTPException) -> Problem:
     )
 
 
-def _response(request: web.Request, problem: Problem) -> web.Response:
+def _response(request: web.BaseRequest, problem: Problem) -> web.Response:
     body = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,

@@ -1,6 +1,6 @@
-"""The score log's figures for Prometheus, read when scraped.
+"""Figures of the score log, and of the ledger's audit over it, for Prometheus, read when scraped.
 
-Laws: nothing is counted here.  Reads ScoreLog.
+Laws: nothing is counted here.  Reads ScoreLog and LedgerAudit.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from stream_app.reading.ledger_audit import LedgerAudit
 from stream_app.reading.score_log import ScoreLog
 
 
@@ -33,3 +34,24 @@ class ScoreLogCollector(Collector):
             ("failures", self._log.failures, "Times that a local log could not be opened, read or written"),
         ):
             yield CounterMetricFamily(f"leadstream_score_log_{name}", what, value=value)
+
+
+class LedgerCollector(Collector):
+    """Reads a worker's audit at each scrape."""
+
+    def __init__(self, audit: LedgerAudit) -> None:
+        self._audit = audit
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield both families."""
+        points = GaugeMetricFamily(
+            "leadstream_ledger_difference", "Points by which totals differ from the sum of awards: 0",
+            labels=["partition"],
+        )  # fmt: skip
+        for partition, difference in self._audit.differences.items():
+            points.add_metric([str(partition)], difference)
+        yield points
+        yield CounterMetricFamily(
+            "leadstream_ledger_contacts_compared", "Contacts whose totals were compared with their awards",
+            value=self._audit.compared,
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """Runs the web application on the worker's loop.
 
 Laws: it starts before Faust boots, so ``/live`` and ``/ready`` answer while the broker is down; stopping ends the
-live streams first and waits at most 2 s for the rest.  What is not HTTP is answered 400 and not logged: aiohttp would
+live streams first and waits at most 2 s for the rest.  What is not HTTP is a 400 problem and not logged: aiohttp would
 quote it, keys included.
 """
 
@@ -14,6 +14,7 @@ from mode import Service
 
 from stream_app.web.authentication import MAX_HEADER_BYTES
 from stream_app.web.content_encoding import DECODING
+from stream_app.web.problems import failed
 
 STOP_SECONDS: Final = 2.0
 
@@ -23,6 +24,30 @@ logger = logging.getLogger(__name__)
 def quotes_no_request(record: logging.LogRecord) -> bool:
     """Tell whether a log record may be written: not one of a request that cannot be read, which it would quote."""
     return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError | web.RequestPayloadError)
+
+
+class _Connection(web.RequestHandler):
+    """A connection whose own errors are problems, too: what its parser refuses never reaches the application."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what no handler answered."""
+        super().handle_error(request, status, exc, message)  # writes the log; raises when an answer has begun
+        return failed(request, status)
+
+
+class _Connections(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Connections(made.request_handler, request_factory=made.request_factory, **made._kwargs)
 
 
 class WebServer(Service):
@@ -46,7 +71,7 @@ class WebServer(Service):
     async def on_start(self) -> None:
         """Listen."""
         logger.addFilter(quotes_no_request)
-        self._runner = web.AppRunner(
+        self._runner = _Runner(
             self._application,
             logger=logger,
             access_log=None,

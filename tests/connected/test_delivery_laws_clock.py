@@ -9,6 +9,7 @@ import pytest
 
 from stream_app.delivery.opening import now_ms
 from stream_app.delivery.partition import Partition
+from stream_app.delivery.reader import SourceReader
 from tests.conftest import Broker
 from tests.connected import counter_fleet as fleet_of
 from tests.connected.counter_bench import Bench, Phases
@@ -32,7 +33,7 @@ async def no_dues_left(bench: Bench) -> None:
         state = {row.key: row.value for row in await fleet_of.read_all(bench.bootstrap, bench.changelog, 1)}
         return all(value is None for key, value in state.items() if key[:1] == b"d")
 
-    await until(none)
+    await until(none, 120)
 
 
 @pytest.mark.parametrize("limit", [3, 500])
@@ -55,14 +56,14 @@ async def test_due_times_act_once_in_order_also_across_a_restart(bench: Bench, l
 
 
 async def test_a_tick_whose_commit_failed_acts_once(bench: Bench) -> None:
-    def fail() -> None:
-        raise OSError("the connection broke")
+    def fail_once_all_is_read() -> None:
+        if bench.done(partition) == 10:
+            raise OSError("the connection broke")
 
     phases = Phases()
     partition = await bench.running(probe=phases, tick_contacts=2)
+    phases.act["committed"] = fail_once_all_is_read
     await bench.send(bench.events, *[b"due:100"] * 10)
-    await bench.caught_up(partition)
-    phases.act["committed"] = fail
     await until(lambda: partition._counters.reopened > 0)
     phases.act.clear()
     await no_dues_left(bench)
@@ -145,7 +146,7 @@ async def test_input_goes_on_during_a_sweep(bench: Bench) -> None:
     await until(lambda: partition.status().version == 1)
     await one_after_another(bench, partition, 3)
     assert partition._batches is not None and partition._batches.record.sweep is not None
-    await until(lambda: partition._batches is not None and partition._batches.record.sweep is None)
+    await until(lambda: partition._batches is not None and partition._batches.record.sweep is None, 120)
     assert set((await swept(bench, 1)).values()) == {1}
     await bench.exact()
 
@@ -188,10 +189,25 @@ async def test_a_record_from_the_future_does_not_move_the_clock_beyond_wall_time
     await bench.exact()
 
 
+async def test_the_journal_says_the_wall_time_while_a_source_holds_the_clock(bench: Bench) -> None:
+    """Decision 0015: what comes while another source lags is no older than it is, also when it is replayed."""
+    before = now_ms()
+    await bench.send(bench.events, b"x")
+    await bench.send(bench.fast, b"x")
+    partition = await bench.running()
+    await bench.caught_up(partition)
+    await bench.exact()
+    entries = [e for e in (await fleet_of.journals(bench.bootstrap, bench.name, 1))[0] if e.kind == "records"]
+    held, free = entries[0], entries[-1]
+    assert held.ceiling == 0 and held.wall is not None and before <= held.wall <= now_ms()
+    assert free.ceiling is not None and before <= free.ceiling <= (free.wall or free.ceiling) <= now_ms()
+
+
 async def test_the_clock_never_goes_back_across_owners(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = await bench.running()
     later = now_ms() + 50 * 60_000
     monkeypatch.setattr("stream_app.delivery.batches.now_ms", lambda: later)  # this owner's clock is ahead
+    monkeypatch.setattr(SourceReader, "read_to_end_at", lambda reader, topic: later)
     await bench.producer.send_and_wait(bench.events, b"x", key=b"k", timestamp_ms=later)
     bench.sent = 1
     await bench.caught_up(ahead)

@@ -197,7 +197,7 @@ async def test_a_raising_handler_stops_its_partition_alone(
         await bench.send_many(bench.events, 30, number=1)
         bad, good = bench.start(0), bench.start(1)
         why = await bench.stopped(bad)
-        assert f"ValueError('boom') at {bench.events}-0 offset 30;" in why
+        assert f"ValueError at {bench.events}-0 offset 30;" in why
         assert [row.exc_info[0] for row in caplog.records if "stopped" in row.message and row.exc_info] == [ValueError]
         await until(lambda: bench.done(good) == 30)
         assert (await bench.record(0)).sources[bench.events] == 0

@@ -124,7 +124,7 @@ def test_what_a_killed_demo_left_is_taken_over_or_deleted(tmp_path: Path) -> Non
             assert moved(demo)["version"] > shown["version"]
             assert demo.ended(signal.SIGTERM) == 0
         assert kafka.pid is None
-        with Leadstream(tmp_path, "demo", "--json", "--customers", "20", "--speed", "5", "--fresh") as fresh:
+        with Leadstream(tmp_path, "demo", "--json", "--customers", "20", "--speed", "5", "--fresh", "--yes") as fresh:
             ready_line(fresh)
             assert fresh.until(lambda: score(fresh), "a score")["version"] < shown["version"]
             assert fresh.ended(signal.SIGTERM) == 0

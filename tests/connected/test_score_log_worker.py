@@ -113,6 +113,7 @@ def test_score_log_shows_every_row_and_adds_up(settings: dict[str, object], tmp_
         assert [(row["id"], row["points"]) for row in rows] == ledger(settings, "42")[:1000]
         assert earlier == {"count": MANY - 1000, "points": 3 * (MANY - 1000)}
         assert worker.metric("leadstream_score_log_read_total") == MANY + FEW
+        the_ledger_is_compared(worker)
         assert worker.get("/v1/contacts/42/score?orgId=1&before=0")[0] == 400
         assert worker.ended(signal.SIGTERM) == 0
     with worker:
@@ -121,8 +122,16 @@ def test_score_log_shows_every_row_and_adds_up(settings: dict[str, object], tmp_
         assert worker.metric("leadstream_score_log_lag_records") == 0
         after_a_rule_is_deleted(worker)
         after_an_erase(settings, worker)
+        the_ledger_is_compared(worker)
         assert worker.ended(signal.SIGTERM) == 0
     assert "Traceback" not in worker.log
+
+
+def the_ledger_is_compared(worker: Leadstream) -> None:
+    compared = "leadstream_ledger_contacts_compared_total"
+    before = worker.metric(compared)
+    worker.until(lambda: worker.metric(compared) > before, "the ledger is compared")
+    assert worker.metric("leadstream_ledger_difference") == 0
 
 
 def after_a_rule_is_deleted(worker: Leadstream) -> None:

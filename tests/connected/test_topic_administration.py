@@ -10,6 +10,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from click.testing import CliRunner
 
+from stream_app.operations.broker import EmbeddedKafka
+from stream_app.operations.command_line import COMMANDS, root
 from stream_app.operations.topic_administration import (
     TopicsRefused,
     administration,
@@ -123,3 +125,21 @@ def test_commands_tell_apply_and_agree(broker: Broker, scratch_prefix: str) -> N
     result = CliRunner().invoke(topics_command, ["apply", *line, "--partitions", "4"])
     assert result.exit_code == 1 and "cannot be changed" in result.stderr
     assert CliRunner().invoke(topics_command, ["diff", "--partitions", "none"]).exit_code == 2
+
+
+def test_commands_before_apply_create_nothing_where_brokers_create_topics_by_themselves(tmp_path: Path) -> None:
+    kafka = EmbeddedKafka(tmp_path / "broker", properties={"auto.create.topics.enable": "true"})
+    try:
+        kafka.start()
+        line = ["--bootstrap-servers", kafka.bootstrap]
+        skip = ["partition", "skip", "--partition", "0", "--topic", "in", "--from", "0", "--to", "1", "--yes"]
+        for words in (
+            ["generate"], ["rules", "list", "--org", "1"], ["profiles", "get", "--org", "1", "default"],
+            ["keys", "list", "--org", "1"], ["score", "get", "--org", "1", "42"], skip,
+        ):  # fmt: skip
+            refused = CliRunner().invoke(root(COMMANDS), [*words, *line])
+            assert (refused.exit_code, " is missing" in refused.output) == (1, True), refused.output
+        shown = CliRunner().invoke(root(COMMANDS), ["topics", "diff", "--json", *line])
+        assert {difference["kind"] for difference in json.loads(shown.stdout)} == {"create"}
+    finally:
+        kafka.kill()

@@ -91,7 +91,7 @@ def edited_records(number: int, at: str = STAMP) -> Authored:
         return made
     made += [kept("rule", org, rule, at) for rule in silence_edits(of_org)]
     made += [default_profile(of_org, org, False, at)] if of_org % 3 == 2 else []
-    return made + profiles_at(of_org, org, at)
+    return made + profiles_at(of_org, org, at) + drafted(of_org, org, at)
 
 
 def rule_edits(number: int) -> tuple[dict[str, Any], ...]:
@@ -126,6 +126,17 @@ def profiles_at(number: int, org: str, at: str, fading: bool = True) -> Authored
         made += [kept("rule", org, rule, at) for rule in rules_of(profile, number) if profile != "idea"]
         made.append(kept("profile", org, profile_record(profile, number, org, at), at))
     return made
+
+
+def drafted(number: int, org: str, at: str) -> Authored:
+    """What is drafted after the publishes of an edit and moves no score: a rule moved, a rule deleted, or nothing."""
+    moved, deleted = rules_of("engagement", number)[1] | {"profileId": "idea"}, rules_of("suitability", number)[1]
+    drafts: tuple[Authored, ...] = (
+        [kept("rule", org, moved, at)],
+        [(f"rule:{org}:{deleted['id']}".encode(), None)],
+        [],
+    )
+    return drafts[number % 3]
 
 
 def default_profile(number: int, org: str, plain: bool, at: str = STAMP) -> tuple[bytes, bytes]:

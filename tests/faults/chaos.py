@@ -4,6 +4,7 @@ Laws: a run that was begun leaves its line in the report, however it ends.
 Reads and writes: a folder, kept where it was named or something was found, the report and the page.
 """
 
+import json
 import shutil
 import signal
 import sys
@@ -24,10 +25,11 @@ def main(  # one parameter an option
     *, minutes: float, seed: int, workers: int, fault: str, show: bool, membership: str, store: str, partitions: int,
     rate: float, session_seconds: int, bootstrap_servers: str | None, prefix: str, other: Path | None,
     reference: bool, soak: bool, report: Path | None, html: Path | None, folder: Path | None,
+    as_json: bool = False,
 ) -> int:  # fmt: skip
-    """Run, print the table, return the exit code: 0 when all is exact."""
+    """Run, print the table (or, as JSON, a list of the runs' lines), return the exit code: 0 when all is exact."""
     if show:
-        click.echo("\n".join(FAULTS))
+        click.echo(json.dumps(list(FAULTS)) if as_json else "\n".join(FAULTS))
         return 0
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that all that was started is ended
     kinds = {"static": [True], "dynamic": [False], "both": [False, True]}[membership]
@@ -39,7 +41,7 @@ def main(  # one parameter an option
         )  # fmt: skip
         asked = Asked(chosen(fault, options), fault == "mix", minutes / len(kinds), seed, rate)
         lines.append(one_run(options, asked, folder, report))
-    click.echo(table(lines))
+    click.echo(json.dumps(lines) if as_json else table(lines))
     if html is not None:
         write_page(html, read_lines(report) if report is not None else lines)
     return 0 if all(line["verdict"]["ok"] for line in lines) else 1

@@ -14,7 +14,7 @@ from tests.faults.logs import SOURCE_ROLES, Logs
 from tests.faults.reference import Reference
 from tests.faults.reference_codec import murmur2
 from tests.faults.reference_contact import PARTS, PARTS_WITH_A_PAST, WINDOW, Contact, part
-from tests.faults.reference_profiles import scoring_rules
+from tests.faults.reference_profiles import known_rules
 from tests.faults.reference_rules import Rulebook
 from tests.faults.stored_contact import Sections, hash_of, stored_contact
 from tests.faults.verdict import Kind, Verdict
@@ -38,7 +38,7 @@ def last_changelog(logs: Logs, partition: int) -> Sections:
 
 def live(contact: Contact, book: Rulebook, org: str) -> Contact:
     """Leave out what may or may not still be there: what deleted rules remember, profiles without any award."""
-    rules = {**scoring_rules(book, org), **book.rules.get(org, {})}
+    rules = {book.known_as(org, number): rule for number, rule in known_rules(book, org).items()}
     profiles = {name: state for name, state in contact["profiles"].items() if state["version"]}
     fires = {rule: count for rule, count in contact["fires"].items() if rule in rules and count}
     once = {rule: memory for rule, memory in contact["once"].items() if rule in rules}

@@ -60,6 +60,7 @@ class HonestEngine:
         self.version = len(config)
         self.clock = dict.fromkeys(range(partitions), 0)
         self.ceiling = dict.fromkeys(range(partitions), 0)
+        self.wall = dict.fromkeys(range(partitions), 0)
         self.sources = {p: self.sources_of(p) for p in range(partitions)}
 
     def sent_at(self, number: int) -> int:
@@ -107,7 +108,7 @@ class HonestEngine:
         nexts: dict[str, int] = {}
         while not sources.done:
             role, batch = sources.take(self.random, 40)
-            self.ceiling[partition] = sources.ceiling(role)
+            self.ceiling[partition], self.wall[partition] = sources.ceiling(role), sources.wall
             sources.saw(role, batch)
             seq += 1
             nexts[batch[0].topic] = batch[-1].offset + 1
@@ -134,7 +135,7 @@ class HonestEngine:
 
     def apply(self, record: Record) -> str:
         """Apply one record; dishonest engines differ here."""
-        return self.reference.apply(record, self.version, self.see(record))
+        return self.reference.apply(record, self.version, self.see(record), self.wall[record.partition])
 
     def see(self, record: Record) -> int:
         """The clock of a partition once it has seen a record."""
@@ -158,7 +159,7 @@ class HonestEngine:
         ]
 
     def run_batch(self, partition: int, seq: int, batch: list[Record]) -> None:
-        sources, ceiling = self.sources[partition], self.ceiling[partition]
+        sources, ceiling, wall = self.sources[partition], self.ceiling[partition], self.wall[partition]
         sources.wall += self.random.choice(GAPS_MS)
         reached = max(self.clock[partition], min(ceiling, max(record.timestamp for record in batch)))
         clock = sources.after(reached)
@@ -172,7 +173,8 @@ class HonestEngine:
             self.due(contacts_of(self.reference, partition), clock)
 
         span = InputRange(batch[0].topic, batch[0].offset, batch[-1].offset + 1)
-        journal = BatchJournal(seq, "records", STORE_ID, self.version, clock, [span], ceiling)
+        said = None if wall == ceiling else wall
+        journal = BatchJournal(seq, "records", STORE_ID, self.version, clock, [span], ceiling, wall=said)
         self.commit(partition, journal, keys, applied)
 
     def commit(self, partition: int, journal: BatchJournal, keys: set[bytes], work: Callable[[], None]) -> None:

@@ -9,12 +9,12 @@ from collections import Counter
 import msgspec
 
 from schemas.journal import BatchJournal
-from tests.faults.clock_bound import Unread
+from tests.faults.clock_bound import HELD_MS, SLACK_MS, Unread
 from tests.faults.logs import SOURCE_ROLES, Entry, Logs
 from tests.faults.reference_codec import Record
 from tests.faults.verdict import Verdict
 
-Ordered = list[tuple[Record | BatchJournal, int, int]]
+Ordered = list[tuple[Record | BatchJournal, int, tuple[int, int]]]
 
 
 class Standing:
@@ -35,7 +35,7 @@ class Standing:
 
 
 def order_inputs(logs: Logs, partition: int, verdict: Verdict) -> tuple[Ordered, Standing]:
-    """Return inputs, sweeps and ends of batches in journal order, with version and clock, and where that leads."""
+    """Return inputs, sweeps and ends of batches in journal order, with version, (clock, wall), and where that leads."""
     standing = Standing()
     records = {logs.topic(name): {r.offset: r for r in logs.inputs(name, partition)} for name in SOURCE_ROLES}
     sent = {logs.topic(name): times(logs, name, partition) for name in SOURCE_ROLES}
@@ -54,11 +54,11 @@ def order_inputs(logs: Logs, partition: int, verdict: Verdict) -> tuple[Ordered,
             else:
                 for record in found:
                     clock = max(clock, reach(entry, sent[record.topic][record.offset]))
-                    ordered.append((record, entry.rulebook_version, clock))
+                    ordered.append((record, entry.rulebook_version, (clock, wall_of(entry))))
         check_clock(f"{partition} seq {entry.seq}", (before, clock), (at, entry), unread, verdict)
         clock = before = max(clock, entry.clock)
         if entry.kind != "skip":
-            ordered.append((entry, entry.rulebook_version, entry.clock))
+            ordered.append((entry, entry.rulebook_version, (entry.clock, 0)))
     for topic, left in records.items():
         for offset in sorted(left):
             verdict.add("lost", "input", f"{topic}-{partition}-{offset}", "is in no journal record")
@@ -72,6 +72,9 @@ def check_clock(
     (before, reached), (at, entry) = moved, said
     if reached > entry.clock:
         verdict.add("wrong", "journal", f"journal-{where}", f"says clock {entry.clock}, its records reach {reached}")
+    wall = wall_of(entry)
+    if wall and not at.timestamp - HELD_MS <= wall <= at.timestamp + SLACK_MS:
+        verdict.add("wrong", "clock", f"journal-{where}", f"wall time {wall}, and it was appended at {at.timestamp}")
     bound, why = unread.bound(at)
     if entry.clock_mode == "records":
         bound, why = reached, "its records"
@@ -82,6 +85,13 @@ def check_clock(
 
 def times(logs: Logs, name: str, partition: int) -> dict[int, int]:
     return {entry.offset: entry.timestamp for entry in logs.of(logs.topic(name), partition)}
+
+
+def wall_of(entry: BatchJournal) -> int:
+    """The owner's wall time at the beginning of a batch, 0 where only the clock counts (decision 0015)."""
+    if entry.clock_mode == "records":
+        return 0
+    return entry.ceiling or 0 if entry.wall is None else entry.wall
 
 
 def reach(entry: BatchJournal, timestamp: int) -> int:

@@ -36,9 +36,9 @@ def check(logs: Logs, reads: Iterable[Read] = ()) -> Verdict:
         entries = [step for step, _, _ in ordered if isinstance(step, BatchJournal)]
         standing.owed = follow_sweeps(reference, partition, entries, verdict)
         standings[partition] = standing
-        for step, version, clock in ordered:
+        for step, version, (clock, wall) in ordered:
             if isinstance(step, Record):
-                reference.apply(step, version, clock)
+                reference.apply(step, version, clock, wall)
                 verdict.totals["inputs"] += 1
             elif step.kind == "sweep":
                 reference.sweep(swept(reference, partition, step), version, clock)

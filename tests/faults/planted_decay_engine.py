@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from fractions import Fraction
 
-from tests.faults import reference_fading
+from tests.faults import reference, reference_fading
 from tests.faults.reference_clock import Silent
 from tests.faults.reference_decay import DAY, HalfLife, half_up
 from tests.faults.reference_fading import Body, Fading, Group
 from tests.faults.reference_rules import ClockRules
+from tests.faults.reference_step import Step
 
 HOUR = 3_600_000
 Patches = list[tuple[object, str, object]]
@@ -78,6 +79,16 @@ def decays_late_awards_from_the_clock() -> Patches:
     return [(Fading, "add", add)]
 
 
+def takes_what_comes_for_as_old_as_the_clock() -> Patches:
+    """Lets an award decay from the clock that lags behind it for another source, so that it is older when that ends."""
+
+    def looked_at(clock: int, wall: int, at: int, born: int) -> int:
+        return honest(clock, 0, at, born)
+
+    honest = reference_fading.looked_at
+    return [(reference, "looked_at", looked_at)]
+
+
 def decays_from_the_event_whatever_the_order() -> Patches:
     """Moves the sums to the instant of each award, also back to that of a late one."""
 
@@ -132,12 +143,25 @@ def fades_what_fit_rules_pay() -> Patches:
     return [(Fading, "unlimited", unlimited)]
 
 
+def shows_fit_rules_nothing_of_time() -> Patches:
+    """Asks fit rules at inputs only, though the clock moves scores that they pay for (S36)."""
+
+    def run(step: Step) -> str:
+        if step.fact["is"] == "clock":
+            step.ledger.fit = lambda facts_changed: None
+        return honest(step)
+
+    honest = Step.run
+    return [(Step, "run", run)]
+
+
 IN_ENGINE: list[tuple[Callable[[], Patches], set[str]]] = [
     (rounds_each_group, {"wrong output"}), (rounds_down, {"wrong output", "wrong state"}),
     (loses_ticks, {"lost output"}), (tells_at_ticks_only, {"lost output", "wrong output"}),
     (decays_after_silence, {"wrong output"}), (counts_ticks_from_the_next_hour, {"wrong output", "wrong state"}),
     (decays_late_awards_from_the_clock, {"wrong output", "wrong state"}),
+    (takes_what_comes_for_as_old_as_the_clock, {"wrong output", "wrong state"}),
     (decays_from_the_event_whatever_the_order, {"wrong output", "wrong state"}),
     (looks_that_move_the_sums, {"wrong state"}), (edits_that_count_from_the_start, {"wrong output"}),
-    (fades_what_fit_rules_pay, {"lost output"}),
+    (fades_what_fit_rules_pay, {"lost output"}), (shows_fit_rules_nothing_of_time, {"lost output", "wrong output"}),
 ]  # fmt: skip

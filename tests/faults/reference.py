@@ -14,6 +14,7 @@ from tests.faults.reference_books import Books
 from tests.faults.reference_clock import Silent
 from tests.faults.reference_codec import Record, Reject, decode, murmur2
 from tests.faults.reference_contact import PARTS_WITH_A_PAST, WINDOW, Body, Contact, new_contact, part
+from tests.faults.reference_fading import looked_at
 from tests.faults.reference_ledger import Ledger
 from tests.faults.reference_looks import Looks
 from tests.faults.reference_profiles import bodies_of, operands
@@ -50,36 +51,37 @@ class Reference:
             self._books = Books(self.config)
         return self._books.at(version)
 
-    def apply(self, record: Record, version: int, clock: int | None = None) -> str:
+    def apply(self, record: Record, version: int, clock: int | None = None, wall: int = 0) -> str:
         """Apply one record and return its outcome: applied, duplicate, no_effect or dead_letter.
 
-        Due times of its contact up to the clock (unless told, the record's time) act first (S1, D10).
+        Due times of its contact up to the clock (unless told, the record's time) act first (S1, D10); ``wall`` is the
+        owner's wall time at the beginning of the batch, 0 where only the clock counts (decision 0015).
         """
         fact = decode(record, self.partitions)
         outcome = "dead_letter"
         if not isinstance(fact, Reject):
-            outcome = self._on_time(record, fact, version, record.timestamp if clock is None else clock)
+            outcome = self._on_time(record, fact, version, record.timestamp if clock is None else clock, wall)
             fact = Reject("invalid_command")
         if outcome == "dead_letter":
             self.dead[record.topic, record.partition, record.offset] = (record, fact.reason)
         self.counts[record.topic, record.partition][outcome] += 1
         return outcome
 
-    def _on_time(self, record: Record, fact: Body, version: int, now: int) -> str:
+    def _on_time(self, record: Record, fact: Body, version: int, now: int, wall: int) -> str:
         key, clock = record.key or b"", self.book(version).clock(fact["orgId"])
         before = self.contacts.get(key)
         while before is not None and before["silent"].overdue(clock, now):
             self._ring(key, version, now)
         start = None if before is None else before["silent"].start
         profiles = {} if before is None else dict(before["profiles"])
-        outcome = self._accept(record, fact, version, now)
+        outcome = self._accept(record, fact, version, (now, wall))
         after = self.contacts.get(key)
         if after is not None:
             self.looks.after_input(key, after, version, now, start, profiles)
         return outcome
 
-    def _accept(self, record: Record, fact: Body, version: int, clock: int) -> str:
-        key = record.key or b""
+    def _accept(self, record: Record, fact: Body, version: int, time: tuple[int, int]) -> str:
+        key, (clock, wall) = record.key or b"", time
         contact = self.contacts.get(key)
         if fact["is"] == "erase":
             return self._erase(key)
@@ -89,7 +91,8 @@ class Reference:
         known_as = None if fact.get(name) is None else self.known_as(fact[name])
         if known_as is not None and known_as in contact[window][-size:]:
             return "duplicate"
-        if is_command and not self._payable(fact, contact, version, clock):
+        looked = looked_at(clock, wall, fact["at"], contact["silent"].born)
+        if is_command and not self._payable(fact, contact, version, looked):
             return "dead_letter"
         self._remember_past(key)
         self.contacts[key] = contact
@@ -97,9 +100,9 @@ class Reference:
         if known_as is not None:
             contact[window].append(known_as)
         origin = f"{record.topic}-{record.partition}-{record.offset}"
-        return Step(self, origin, key, fact, version, contact, clock).run()
+        return Step(self, origin, key, fact, version, contact, looked).run()
 
-    def _payable(self, fact: Body, contact: Contact, version: int, clock: int) -> bool:
+    def _payable(self, fact: Body, contact: Contact, version: int, looked: int) -> bool:
         """Whether profile, award and sum of a command exist and stay within int64 (S31, S35, D19, D27)."""
         totals = {profile: state["total"] for profile, state in contact["profiles"].items()}
         if fact["kind"] == "reset":
@@ -112,8 +115,7 @@ class Reference:
         total = totals.get(fact["profileId"], 0)
         if fact["kind"] == "adjust":
             return total + fact["points"] in INT64
-        now = clock or max(fact["at"], contact["silent"].born)
-        shown = Ledger(contact, self.book(version), fact["orgId"], now).unlimited(fact["profileId"])
+        shown = Ledger(contact, self.book(version), fact["orgId"], looked).unlimited(fact["profileId"])
         return fact["score"] - shown in INT64 and total + fact["score"] - shown in INT64
 
     def sweep(self, keys: list[bytes], version: int, clock: int) -> None:
@@ -127,7 +129,7 @@ class Reference:
             dues = self.looks.dues(key, contact, self.book(version)) if fresh else {}
             overdue = [profile for profile, due in dues.items() if due <= clock]
             fact = {"is": "sweep", "orgId": org, "contactId": contact_id, "at": clock, "due": overdue}
-            Step(self, f"config-{version}-{org}-{contact_id}", key, fact, version, contact, clock).run()
+            Step(self, f"config-{version}-{org}-{contact_id}", key, fact, version, contact, clock or silent.born).run()
             if fresh:
                 self._ring(key, version, clock)
             else:

@@ -8,10 +8,11 @@ profile with drafts that of its publish.  Since when a profile decays is the ``u
 
 import json
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from tests.faults.reference_profiles import bodies_of, scoring_rules
+from tests.faults.reference_profiles import bodies_of, known_rules, limited_groups, scoring_rules
 from tests.faults.reference_rules import ClockRules, ConfigLog, Rulebook, cap_of, thresholds_of
 from tests.faults.reference_values import parse_time
 
@@ -44,8 +45,34 @@ def after(book: Rulebook, version: int, key: str, value: bytes | None) -> Rulebo
         profiles = {one: profile for one, profile in book.profiles.get(org, {}).items() if one != name}
         profiles |= {} if body is None else {name: body}
         changed = replace(book, profiles=book.profiles | {org: profiles})
+    taken = book.takers.get(org, {}) | taken_by(book, org, kind, name, body)
+    changed = replace(changed, takers=book.takers | {org: taken})
+    dead = {number: 1 for number in known_rules(book, org) if number not in known_rules(changed, org)}
+    deaths = Counter(book.deaths.get(org, {})) + Counter(dead)
+    changed = replace(changed, deaths=book.deaths | {org: dict(deaths)})
     clock = clock_after(book, changed, org, version, body if kind == "profile" else None)
     return replace(changed, clocks=changed.clocks | {org: clock})
+
+
+def taken_by(book: Rulebook, org: str, kind: str, name: str, body: Rule | None) -> dict[int, str]:
+    """The rules that a record takes from whoever has them: one of default its own, a publish all that it names (S31).
+
+    A record of a profile that names a rule as the one before it did, under the same version, tells of no other publish.
+    """
+    if body is None or (kind == "rule" and body.get("profileId", "default") != "default"):
+        return {}
+    if kind == "rule":
+        return {int(name): "default"}
+    mine = {number for number, rule in book.rules.get(org, {}).items() if rule.get("profileId", "default") == "default"}
+    told = set() if name == "default" else frozen_ids(body)
+    before = book.profiles.get(org, {}).get(name, {"version": None, "published": None})
+    if name != "default" and before["version"] == body["version"]:
+        told -= frozen_ids(before)
+    return {number: "default" if number in mine else name for number in told}
+
+
+def frozen_ids(record: Rule) -> set[int]:
+    return {rule["id"] for rule in (record["published"] or {}).get("rules", [])}
 
 
 def silences(book: Rulebook, org: str) -> dict[int, Rule]:
@@ -76,9 +103,9 @@ def decays_after(clock: ClockRules, now: Rulebook, org: str, profile: Rule | Non
     for name, body in bodies_of(now, org).items():
         if body.get("decay") is not None:
             since = clock.decays[name][0] if name in clock.decays else parse_time((profile or {})["updatedAt"])
-            groups = {group["name"]: (group.get("min"), group.get("max")) for group in body.get("groups", [])}
-            limits = [body.get("floor"), body.get("ceiling"), groups]
-            found[name] = (since, [body["decay"], *limits, thresholds_of(body)])
+            decay = {name: value for name, value in body["decay"].items() if value is not None}
+            limits = [body.get("floor"), body.get("ceiling"), limited_groups(body)]
+            found[name] = (since, [decay, *limits, sorted(thresholds_of(body))])
     return found
 
 
@@ -89,10 +116,10 @@ def terms(rule: Rule) -> tuple[int, bool]:
 def said(rules: tuple[Rule, ...], since: tuple[tuple[int, int], ...]) -> list[Any]:
     """What of silences makes another version when it changes."""
     at = dict(since)
-    names = ("id", "name", "points", "group", "publishUp", "publishDown")
     return [
         [
-            *(rule.get(name) for name in names),
+            *(rule.get(name) for name in ("id", "name", "points", "group")),
+            *(None if rule.get(name) is None else parse_time(rule[name]) for name in ("publishUp", "publishDown")),
             rule.get("profileId", "default"),
             cap_of(rule),
             terms(rule),

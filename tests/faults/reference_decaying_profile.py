@@ -25,7 +25,11 @@ class Told:
 
 @dataclass
 class Decaying:
-    """A profile of a contact; ``fit`` is what fit rules are paying now, by group; ``groups`` raw sums, fit included."""
+    """A profile of a contact; ``fit`` is what fit rules are paying now, by group; ``groups`` raw sums, fit included.
+
+    ``watch`` is a fit rule over this very score: from which score on it pays, its points, and its group, which no other
+    fit rule has.
+    """
 
     body: Body
     since: int = 0
@@ -40,6 +44,7 @@ class Decaying:
     kept_by: Body = field(default_factory=dict[str, Any])
     said: list[Told] = field(default_factory=list[Told])
     room: int = MOST_BYTES
+    watch: tuple[int, int, Group] | None = None
 
     # ------------------------------------------------------------------ what is shown
     def unclamped(self, clock: int) -> int:
@@ -97,9 +102,14 @@ class Decaying:
         return True
 
     # ------------------------------------------------------------------ what happens
+    def now(self, clock: int) -> int:
+        """When it is looked at: what lags behind what was told of it last does not bring that back."""
+        return clock if self.kept is None else max(clock, self.told)
+
     def go_on(self, clock: int) -> None:
         """Let all that decay does by itself up to the clock happen."""
         while (due := self.due(clock)) is not None:
+            self.pay(self.watched(self.shows(due)))
             self.tell(f"clock-{due}-decay", due)
 
     def due(self, clock: int) -> int | None:
@@ -127,7 +137,23 @@ class Decaying:
         after = self.shows(clock)
         return after != self.shown and cross(thresholds_of(self.body), self.shown, after, self.held)[0] != []
 
-    def award(self, origin: str, awards: list[tuple[int, Group]], at: int, clock: int) -> None:
+    def watched(self, score: int) -> dict[Group, int]:
+        """What the rule over this score pays, once it has seen that (S36)."""
+        if self.watch is None:
+            return {}
+        least, points, group = self.watch
+        return {group: points if score >= least else 0}
+
+    def pay(self, worth: dict[Group, int]) -> None:
+        """Let fit rules pay from now on what they are worth."""
+        for group, points in worth.items():
+            change = points - self.fit[group]
+            self.fit[group] = points
+            self.total += change
+            self.groups[group] += change
+
+    def award(self, origin: str, awards: list[tuple[int, Group]], at: int, clock: int, *, seen: bool = True) -> None:
+        clock = self.now(clock)
         self.meet(clock)
         self.exists = True
         for points, group in awards:
@@ -135,29 +161,34 @@ class Decaying:
             self.groups[group] += points
             if self.kept is not None:
                 self.kept.add(self.body["decay"], group, points * NANO, min(at, clock))
+        if seen:
+            self.pay(self.watched(self.shows(clock)))
         self.tell(origin, clock)
 
     def set(self, origin: str, score: int, clock: int) -> None:
+        clock = self.now(clock)
         self.meet(clock)
         points = score - self.unclamped(clock)
         if points != 0:
-            self.award(origin, [(points, None)], clock, clock)
+            self.award(origin, [(points, None)], clock, clock, seen=False)
             self.said[-1].crossings = []
 
-    def pay_fit(self, origin: str, points: int, group: Group, clock: int) -> None:
-        if points == self.fit[group]:
-            return
+    def pay_fit(self, origin: str, points: int, group: Group, clock: int, score: int | None = None) -> bool:
+        """Ask all fit rules, of which one pays so much, after what was last told; tell whether any pays otherwise."""
+        worth = {group: points} | self.watched(self.shown if score is None else score)
+        if all(self.fit[one] == paid for one, paid in worth.items()):
+            return False
+        clock = self.now(clock)
         self.meet(clock)
         self.exists = True
-        change = points - self.fit[group]
-        self.fit[group] = points
-        self.total += change
-        self.groups[group] += change
+        self.pay(worth)
         self.tell(origin, clock)
+        return True
 
     def reset(self, origin: str, clock: int) -> None:
         if not self.exists:
             return
+        clock = self.now(clock)
         self.meet(clock)
         moved = self.total != 0
         self.total = 0
@@ -168,8 +199,10 @@ class Decaying:
         if moved or self.shows(self.told if self.kept is not None else clock) != self.shown:
             self.tell(origin, clock)
 
-    def edit(self, origin: str, body: Body, updated_at: int, clock: int, worth: int = 0, group: Group = None) -> None:
-        """A record of another body takes effect, and its sweep comes by, which asks the fit rule what it is worth."""
+    def edit(
+        self, origin: str, body: Body, updated_at: int, clock: int, worth: int | None = None, group: Group = None
+    ) -> None:
+        """A record of another body takes effect, and its sweep, if any, asks fit rules: one is worth so much."""
         if self.body.get("decay") is None:
             self.since = updated_at
         if body == self.body:
@@ -177,13 +210,15 @@ class Decaying:
         self.body = body
         if not self.exists:
             return
+        clock = self.now(clock)
         anew = self.meet(clock)
         decays = body.get("decay") is not None
-        if worth != self.fit[group]:
-            self.pay_fit(origin, worth, group, clock)
-            return
         otherwise = self.shows(clock if anew or not decays else self.told) != self.shown
-        if (otherwise or self.due(clock) is not None) and self.shows(clock) != self.shown:
+        looked = otherwise or self.due(clock) is not None
+        seen = self.shows(clock) if looked else self.shown
+        if worth is not None and self.pay_fit(origin, worth, group, clock, seen):
+            return
+        if looked and self.shows(clock) != self.shown:
             self.tell(origin, clock)
         elif self.due(clock) is not None:
             self.told = clock

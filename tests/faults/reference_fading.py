@@ -66,6 +66,16 @@ def earned(state: Body) -> dict[Group, int]:
     return found
 
 
+def looked_at(clock: int, wall: int, at: int, born: int) -> int:
+    """When an input looks at what decays: at the clock, or where that is behind it at its own time, by the wall's time.
+
+    A clock that still stands at 0 tells no time; the input does, and the birth.
+    """
+    if clock == 0:
+        return max(at, born)
+    return at if clock < at <= wall else max(clock, wall) if at > wall else clock
+
+
 class Fading:
     """One decaying profile of one contact at one instant; ``since`` when its body began to decay.
 

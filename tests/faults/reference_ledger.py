@@ -15,6 +15,7 @@ from tests.faults.reference_profiles import (
     fit_rules,
     half_up,
     holds,
+    known_rules,
     limited,
     operands,
     watchful,
@@ -108,14 +109,14 @@ class Ledger:
                 del groups[group]
 
     def reset(self) -> None:
+        """Each total becomes 0, also of what a profile earned before it got a formula."""
         for profile in sorted(self.contact["profiles"]):
-            if operands(self.bodies.get(profile, {})) is None:
-                state = self.state(profile)
-                if state["total"] != 0:
-                    self.log(profile, None, None, -state["total"], "reset")
-                state["groups"], state["fit"] = {}, {}
-                if profile in self.fading:
-                    self.fading[profile].forget()
+            state = self.state(profile)
+            if state["total"] != 0:
+                self.log(profile, None, None, -state["total"], "reset")
+            state["groups"], state["fit"] = {}, {}
+            if profile in self.fading:
+                self.fading[profile].forget()
 
     def fit(self, facts_changed: bool) -> None:
         """S36: every fit rule after new facts, else only those whose condition may have changed without (D24)."""
@@ -145,8 +146,9 @@ class Ledger:
         self.move(profile, wanted, paid)
         if worth != paid:
             verb = "Taken back" if worth == 0 else "Changed" if paid else "Rule"
-            name = None if rule is None else rule["name"]
-            reason = "Taken back: a deleted rule" if rule is None else f"{verb}: {name}"
+            live = rule or known_rules(self.book, self.org).get(number)
+            name = None if live is None else live["name"]
+            reason = f"{verb}: {'a deleted rule' if name is None else name}"
             paid += self.log(profile, number, name, worth - paid, reason, wanted)
         fit = self.state(profile)["fit"]
         fit.pop(number, None)
@@ -174,16 +176,19 @@ class Ledger:
             return shown, profile in self.awards or shown != stored
         found = [(value if part in self.bodies else 0, told) for part in parts for value, told in [self.score(part)]]
         seen = self.everything and any(part in self.contact["profiles"] for part in (profile, *parts))
+        paid = profile in self.awards  # taken back of what it earned before it got its formula
         if not seen and not any(told for _, told in found):
-            return stored, False
+            return stored, paid
         shown = limited(body or {}, half_up(sum(value for value, _ in found), len(found)))
-        return shown, shown != stored
+        return shown, paid or shown != stored
 
     def close(self) -> list[tuple[str, Body, int, list[Body]]]:
         """Write the profiles back; return (profile, state, score before, awards) of those of which there is news."""
         news: list[tuple[str, Body, int, list[Body]]] = []
         scores = {profile: self.score(profile) for profile in sorted({*self.states, *self.bodies})}
         for profile, (shown, told) in scores.items():
+            if told:
+                self.state(profile)
             if profile in self.states:
                 fading = self.fading.get(profile)
                 self.states[profile]["decay"] = None if fading is None else fading.kept(told)

@@ -42,7 +42,7 @@ class Looks:
             told = fact | {"due": fallen, "rules": []}
             Step(self.whole, f"clock-{due}-decay-{org}-{contact_id}", key, told, version, contact, due).run()
         for rule in rules:
-            cap, paid = cap_of(rule), contact["fires"].get(rule["id"], 0)
+            cap, paid = cap_of(rule), contact["fires"].get(book.known_as(org, rule["id"]), 0)
             if cap is None or paid < cap:
                 self.acted[SILENCES_PAID] += 1
                 origin = f"clock-{due}-{rule['id']}-{org}-{contact_id}"
@@ -83,8 +83,8 @@ class Looks:
         else:
             states = {name: state for name, state in contact["profiles"].items() if state != before.get(name)}
             for profile, one in going_on(key, states, book).items():
-                waits = one.told == now and not one.crosses_by_tick()
-                moved.append(now + DAY if waits else self.due(key, profile, one, book))
+                waits = one.told is not None and one.told >= now and not one.crosses_by_tick()
+                moved.append((one.told or 0) + DAY if waits else self.due(key, profile, one, book))
         silent: Silent = contact["silent"]
         silent.after_input(book.clock(org), start, now, moved)
 

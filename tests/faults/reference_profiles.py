@@ -24,16 +24,20 @@ def bodies_of(book: Rulebook, org: str) -> dict[str, Body]:
 def scoring_rules(book: Rulebook, org: str) -> dict[int, Body]:
     """The rules that count, each with its profile: those of default as they are, others as a publish froze them.
 
-    A rule that has moved to another profile since then does not count there any more.
+    What is drafted of a rule since then has no say in it; a rule that another has taken since does not count (S31).
     """
     drafts: dict[int, Body] = book.rules.get(org, {})
     found = {number: rule for number, rule in drafts.items() if rule.get("profileId", "default") == "default"}
     for profile, body in bodies_of(book, org).items():
         for rule in body.get("rules", []):
-            newest: Body = drafts[rule["id"]] if rule["id"] in drafts else rule
-            if newest.get("profileId", "default") == profile:
-                found.setdefault(rule["id"], rule)
+            if book.takers[org].get(rule["id"]) == profile:
+                found[rule["id"]] = rule
     return dict(sorted(found.items()))
+
+
+def known_rules(book: Rulebook, org: str) -> dict[int, Body]:
+    """All that is written or published: what is in neither is deleted."""
+    return {**book.rules.get(org, {}), **scoring_rules(book, org)}
 
 
 def fit_rules(book: Rulebook, org: str) -> dict[int, Body]:
@@ -64,6 +68,12 @@ def before_limits(body: Body, state: Body) -> int:
             paid = max(paid, group["min"])
         counted += paid
     return counted + rest
+
+
+def limited_groups(body: Body) -> dict[str, tuple[int | None, int | None]]:
+    """The groups that have limits; one without is none."""
+    groups = {group["name"]: (group.get("min"), group.get("max")) for group in body.get("groups", [])}
+    return {name: limits for name, limits in groups.items() if limits != (None, None)}
 
 
 def operands(body: Body) -> list[str] | None:

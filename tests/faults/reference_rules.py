@@ -27,14 +27,24 @@ class ClockRules:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Objects of all orgs at one version: ``rules[org][rule id]`` and ``profiles[org][profile id]``."""
+    """Objects of all orgs at one version: ``rules[org][rule id]`` and ``profiles[org][profile id]``.
+
+    ``takers[org][rule id]`` is the profile that has taken a rule last, by a publish or as a rule of default (S31);
+    ``deaths[org][rule id]`` how often it was deleted: neither written nor published any more (S12).
+    """
 
     rules: dict[str, dict[int, dict[str, Any]]]
     profiles: dict[str, dict[str, dict[str, Any]]]
     clocks: dict[str, ClockRules]
+    takers: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
+    deaths: dict[str, dict[int, int]] = field(default_factory=dict[str, dict[int, int]])
 
     def clock(self, org: str) -> ClockRules:
         return self.clocks.get(org, ClockRules())
+
+    def known_as(self, org: str, rule_id: int) -> int:
+        """As what contacts remember a rule that is there: deletion drops what they did before (S12, S13)."""
+        return rule_id + self.deaths.get(org, {}).get(rule_id, 0) * 2**32
 
 
 def same(wanted: Any, actual: Any) -> bool:

@@ -10,7 +10,7 @@ from tests.faults.reference_ledger import Ledger
 from tests.faults.reference_pages import look, new_memory, shown
 from tests.faults.reference_profiles import scoring_rules
 from tests.faults.reference_rules import Rulebook, cap_of, cross, mark_of, matching, page_rules, same, thresholds_of
-from tests.faults.reference_values import format_time
+from tests.faults.reference_values import MAX_TIME, format_time
 
 MAX_TAGS = 500
 MAX_VALUES = 1000
@@ -27,18 +27,17 @@ class Whole(Protocol):
 
 
 class Step:
-    """One of these."""
+    """One of these; ``looked`` is when decaying scores are looked at."""
 
     def __init__(
-        self, whole: Whole, origin: str, key: bytes, fact: Body, version: int, contact: Contact, clock: int
+        self, whole: Whole, origin: str, key: bytes, fact: Body, version: int, contact: Contact, looked: int
     ) -> None:
         self.whole, self.origin, self.key, self.fact, self.version, self.contact = (
             whole, origin, key, fact, version, contact,
         )  # fmt: skip
         self.book = whole.book(version)
-        at = clock or fact["at"] if fact.get("kind") == "set" else fact["at"]
-        now = clock or max(at, contact["silent"].born)  # at 0 the clock tells no time (decision 0015)
-        self.ledger = Ledger(contact, self.book, fact["orgId"], now, at or now, everything=fact["is"] == "sweep")
+        at = MAX_TIME if fact.get("kind") == "set" else fact["at"] or looked  # what is set has all of it left
+        self.ledger = Ledger(contact, self.book, fact["orgId"], looked, at, everything=fact["is"] == "sweep")
         self.changed = False
         self.silent = False
 
@@ -49,6 +48,7 @@ class Step:
         if fact["is"] == "clock":
             for rule in fact["rules"]:
                 self._pay(rule["id"], rule)
+            self.ledger.fit(facts_changed=False)
             return "applied" if self._publish() else "no_effect"
         before = (list(self.contact["tags"]), fact["is"] == "attributes")
         if fact["is"] == "attributes":
@@ -71,7 +71,9 @@ class Step:
 
     def _event(self, kind: str, site: str | None, properties: Body) -> None:
         fact, contact = self.fact, self.contact
-        paged = look(contact["pages"], page_rules(scoring_rules(self.book, fact["orgId"])), fact, contact["newest"])
+        with_pages = page_rules(scoring_rules(self.book, fact["orgId"]))
+        rules = {self._known_as(number): rule for number, rule in with_pages.items()}
+        paged = look(contact["pages"], rules, fact, contact["newest"])
         contact["silent"].saw(kind, fact["at"])
         contact["newest"], contact["visits"] = max(contact["newest"], fact["at"]), shown(contact["pages"])
         pays = kind != "tag_added" or self._add_tag(properties.get("tagName"))
@@ -110,33 +112,39 @@ class Step:
 
     def _pay_rules(self, kind: str, site: str | None, properties: Body, paged: dict[int, str] | None = None) -> None:
         """Pay rules in id order: those without a page that an event of a kind meets, and page rules that hold by it."""
-        org, fires, paged = self.fact["orgId"], self.contact["fires"], paged or {}
-        rules = scoring_rules(self.book, org)
+        fires, paged = self.contact["fires"], paged or {}
+        rules = scoring_rules(self.book, self.fact["orgId"])
         met = dict(matching(rules, kind, site, properties, self.fact["at"]))
-        met |= {rule_id: rule for rule_id, rule in page_rules(rules).items() if rule_id in paged}
+        met |= {rule_id: rule for rule_id, rule in page_rules(rules).items() if self._known_as(rule_id) in paged}
         for rule_id, rule in sorted(met.items()):
-            by_dwell = paged.get(rule_id) == "dwell"
+            known_as = self._known_as(rule_id)
+            by_dwell = paged.get(known_as) == "dwell"
             mark = None if by_dwell or rule.get("oncePer") is None else mark_of(rule, properties)
             cap = 1 if by_dwell else cap_of(rule)
             if (
                 (not by_dwell and rule.get("oncePer") is not None and mark is None)
-                or mark in self.contact["once"].get(rule_id, {"values": []})["values"]
-                or (cap is not None and fires.get(rule_id, 0) >= cap)
+                or mark in self.contact["once"].get(known_as, {"values": []})["values"]
+                or (cap is not None and fires.get(known_as, 0) >= cap)
             ):
                 continue
             if mark is not None:
-                self._remember_value(rule_id, mark)
+                self._remember_value(known_as, mark)
             self._pay(rule_id, rule)
 
     def _pay(self, rule_id: int, rule: Body) -> None:
         """Log and count one firing of a rule."""
-        self.contact["fires"][rule_id] = self.contact["fires"].get(rule_id, 0) + 1
+        known_as = self._known_as(rule_id)
+        self.contact["fires"][known_as] = self.contact["fires"].get(known_as, 0) + 1
         profile, reason = rule.get("profileId", "default"), f"Rule: {rule['name']}"
         self.ledger.award(profile, rule_id, rule["name"], rule["points"], reason, rule.get("group"))
 
-    def _remember_value(self, rule_id: int, mark: str) -> None:
+    def _known_as(self, rule_id: int) -> int:
+        """As what this contact remembers a rule."""
+        return self.book.known_as(self.fact["orgId"], rule_id)
+
+    def _remember_value(self, known_as: int, mark: str) -> None:
         """Keep the newest MAX_VALUES of a rule and count the others."""
-        memory = self.contact["once"].setdefault(rule_id, {"forgotten": 0, "values": []})
+        memory = self.contact["once"].setdefault(known_as, {"forgotten": 0, "values": []})
         memory["values"].append(mark)
         while len(memory["values"]) > MAX_VALUES:
             memory["values"].pop(0)

@@ -6,7 +6,7 @@ a sweep too many is no finding.
 
 from typing import Any
 
-from tests.faults.reference_profiles import Body, bodies_of, fit_rules, operands
+from tests.faults.reference_profiles import Body, bodies_of, fit_rules, limited_groups, operands
 from tests.faults.reference_rules import Rulebook
 
 
@@ -40,15 +40,24 @@ def shown_otherwise(before: Rulebook, now: Rulebook, org: str) -> bool:
 def shape(book: Rulebook, org: str, profile: str, body: Body) -> dict[str, Any]:
     """What decides how a contact is shown in a profile, apart from what it has been paid."""
     bodies, parts = bodies_of(book, org), operands(body)
-    groups = {group["name"]: (group.get("min"), group.get("max")) for group in body.get("groups", [])}
     fits = {
-        number: (rule["points"], rule.get("group"), rule["attribute"])
+        number: (rule["points"], rule.get("group"), meant(rule["attribute"]))
         for number, rule in fit_rules(book, org).items()
         if rule.get("profileId", "default") == profile
     }
     return {
         "limits": (body.get("floor"), body.get("ceiling")),
-        "groups": {name: limits for name, limits in groups.items() if limits != (None, None)},
+        "groups": limited_groups(body),
         "operands": None if parts is None else [(part, part in bodies) for part in parts],
         "fits": fits,
     }
+
+
+def meant(tree: Body) -> Body:
+    """A condition without what says nothing: nulls that stand for absence, and the profile that is meant anyway."""
+    said = {name: value for name, value in tree.items() if value is not None}
+    if said.get("type") == "score":
+        said["profileId"] = said.get("profileId", "default")
+    if "conditions" in said:
+        said["conditions"] = [meant(inner) for inner in said["conditions"]]
+    return said

@@ -62,7 +62,7 @@ class ReferenceWork:
             place = (source, self.batch.partition, given.offset)
             record = Record(role, *place, given.timestamp, given.key, given.value, headers)
             self.fetch(given.key or b"")
-            outcome = self.reference.apply(record, self.batch.version, self.clock)
+            outcome = self.reference.apply(record, self.batch.version, self.clock, self.batch.wall)
             self.outcomes[outcome] += 1
             if outcome == "dead_letter":
                 own = dead_letter_headers(record, self.reference.dead[place][1])

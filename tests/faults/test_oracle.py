@@ -70,7 +70,7 @@ class AppliesTwice(HonestEngine):
         outcome = super().apply(record)
         if outcome == "applied" and record.role == "engagement" and record.offset % 50 == 0:
             self.reference.contacts[record.key or b""]["events"].clear()
-            self.reference.apply(record, self.version, self.see(record))
+            self.reference.apply(record, self.version, self.see(record), self.wall[record.partition])
         return outcome
 
 
@@ -84,7 +84,7 @@ class UsesOldRules(HonestEngine):
 
     def apply(self, record: Record) -> str:
         version = 5 if record.offset > 200 else self.version
-        return self.reference.apply(record, version, self.see(record))
+        return self.reference.apply(record, version, self.see(record), self.wall[record.partition])
 
 
 class WrongRules(HonestEngine):

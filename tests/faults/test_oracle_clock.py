@@ -12,6 +12,7 @@ from tests.faults.honest import NOW_MS, HonestEngine
 from tests.faults.honest_sources import Sources
 from tests.faults.logs import Logs
 from tests.faults.oracle import check
+from tests.faults.planted_decay_engine import shows_fit_rules_nothing_of_time
 from tests.faults.planted_logs import JOURNAL, SCORES, changed
 from tests.faults.reference_clock import DAY
 from tests.faults.reference_codec import Record
@@ -118,7 +119,7 @@ class ActsAfterTheEvent(HonestEngine):
 
     def apply(self, record: Record) -> str:
         self.see(record)
-        return self.reference.apply(record, self.version, NOW_MS)
+        return self.reference.apply(record, self.version, NOW_MS, self.wall[record.partition])
 
 
 class IgnoresCapOfSilence(WrongRules):
@@ -177,3 +178,11 @@ def test_an_engine_whose_silence_is_ended_by_what_was_sent_is_caught(monkeypatch
         patch.setattr(reference_clock, "NO_INTERACTION", ())
         logs = HonestEngine(*LOAD).run()
     assert {"lost output", "wrong output"} & set(check(logs).names)
+
+
+def test_an_engine_whose_fit_rules_see_nothing_of_silence_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        for owner, name, wrong in shows_fit_rules_nothing_of_time():
+            patch.setattr(owner, name, wrong)
+        logs = HonestEngine(*LOAD).run()
+    assert "lost output" in check(logs).names

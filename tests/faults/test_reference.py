@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests.faults.otherwise import BODIES, RULES, Body
 from tests.faults.reference import Reference
+from tests.faults.reference_books import Books
 from tests.faults.reference_codec import Record, Reject, decode, murmur2
 from tests.faults.reference_pages import remembered, shown
 from tests.faults.reference_rules import cross, filter_holds
+from tests.faults.reference_sweeps import sweep_needed
 from tests.faults.reference_values import Invalid, format_time, parse_time
 
 NOW = 1_780_000_000_000
@@ -182,3 +185,18 @@ def test_dead_letter_reasons_in_the_contracts_order(
     role: str, key: bytes | None, value: bytes | None, reason: str
 ) -> None:
     assert decode(Record(role, role, 0, 0, NOW, key, value), 1) == Reject(reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [*(("profile", *pair) for pair in BODIES), *(("rule", *pair) for pair in RULES)],
+)
+def test_D15_what_is_only_written_otherwise_moves_nothing(kind: str, first: Body, second: Body) -> None:
+    at = {"id": 1, "name": "Rule", "points": 1, "updatedAt": "2026-01-01T00:00:00Z"}
+    if kind == "profile":
+        at |= {"id": "default", "decay": {"halfLifeDays": 7}}
+    key = f"{kind}:1:{at['id']}".encode()
+    for one, other in ((first, second), (second, first)):
+        books = Books([(n, key, json.dumps(at | body).encode()) for n, body in enumerate((one, other))])
+        assert not sweep_needed(books.at(1), books.at(2))
+        assert books.at(1).clock("1").version == books.at(2).clock("1").version == (0 if "attribute" in one else 1)

@@ -13,10 +13,22 @@ from hypothesis import strategies as st
 
 from schemas.times import DAY_MS, format_time
 from stream_app.delivery.handler import ClockMode, Effects
+from stream_app.scoring.rulebook import Rulebook
 from tests.faults.reference_clock import Silent
 from tests.faults.reference_rules import ClockRules, cap_of
 from tests.faults.reference_values import parse_time
-from tests.scoring_kit import COMMANDS, CONTACTS, ENGAGEMENT, SCORES, T0, Engine, FakeRecord, rulebook
+from tests.scoring_kit import (
+    COMMANDS,
+    CONTACTS,
+    ENGAGEMENT,
+    SCORES,
+    T0,
+    Engine,
+    FakeRecord,
+    published_record,
+    rulebook,
+    with_records,
+)  # fmt: skip
 
 POINTS = {"link_click": 10, "email_open": 5}
 KINDS = [*POINTS, "page_visit", "email_delivered", "email_sent", "tag_added"]
@@ -95,22 +107,51 @@ def record_of(offset: int, fact: Fact) -> FakeRecord:
 
 
 Change = tuple[str, int, int]  # what is paid for, the score after it, its version
+LOW: dict[str, Any] = {
+    "id": 90, "points": 100, "attribute": {"type": "score", "op": "lt", "value": 3},
+}  # fmt: skip
+
+
+def with_low(*rules: dict[str, Any]) -> Rulebook:
+    """The rulebook with a profile in which a fit rule pays while the score of `default` is low (S36)."""
+    return with_records(rulebook(*rules), published_record(0, "low", LOW))
+
+
+class Paid:
+    """What contacts show in two profiles, each with its version, and what is told of them."""
+
+    def __init__(self) -> None:
+        self.told: dict[bytes, list[Change]] = defaultdict(list)
+        self.shown: dict[tuple[bytes, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+
+    def pay(self, key: bytes, what: str, points: int, profile: str = "default") -> None:
+        score, version = self.shown[key, profile]
+        self.shown[key, profile] = score + points, version + 1
+        self.told[key].append((what, *self.shown[key, profile]))
+
+    def see(self, key: bytes, what: str) -> None:
+        """Let the fit rule see the score of `default`."""
+        worth = 100 if self.shown[key, "default"][0] < 3 else 0
+        paid = self.shown[key, "low"][0]
+        if worth != paid:
+            self.pay(key, what, worth - paid, "low")
+
+    def erase(self, key: bytes) -> None:
+        del self.shown[key, "default"], self.shown[key, "low"]
+        self.told[key].append(("erased", 0, 0))
 
 
 def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode, known: int) -> dict[bytes, list[Change]]:
-    """What each contact is told to have been paid, by the reference; its org has no silences before fact ``known``."""
+    """What each contact is told to have been paid, by the reference; its org has no silences before fact ``known``.
+
+    After all that pays a contact, and after each input, the fit rule sees the score.
+    """
     silents: dict[bytes, Silent] = {}
-    told: dict[bytes, list[Change]] = defaultdict(list)
-    scores: dict[bytes, tuple[int, int]] = {}
+    paid = Paid()
     fires: dict[tuple[bytes, int], int] = defaultdict(int)
     live = [rule for rule in rules if rule.get("inactivity") and rule["active"]]
     later = ClockRules(1, tuple(live), tuple((rule["id"], parse_time(rule["updatedAt"])) for rule in live))
     of_clock, clock = ClockRules() if known else later, 0
-
-    def pay(key: bytes, what: str, points: int) -> None:
-        score, version = scores.get(key, (0, 0))
-        scores[key] = score + points, version + 1
-        told[key].append((what, *scores[key]))
 
     def go_on(key: bytes, until: int) -> None:
         while silents[key].overdue(of_clock, until):
@@ -120,7 +161,9 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode, know
                 cap, before = cap_of(rule), fires[key, rule["id"]]
                 if cap is None or before < cap:
                     fires[key, rule["id"]] += 1
-                    pay(key, f"clock-{due}-{rule['id']}-1-{key.decode()[2:]}/default", rule["points"])
+                    what = f"clock-{due}-{rule['id']}-1-{key.decode()[2:]}"
+                    paid.pay(key, f"{what}/default", rule["points"])
+                    paid.see(key, f"{what}/low")
 
     for number, fact in enumerate(facts):
         if number == known:
@@ -134,35 +177,35 @@ def wanted(rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode, know
             go_on(fact.key, clock)
         if fact.kind == "erase":
             if silents.pop(fact.key, None) is not None:
-                scores.pop(fact.key, None)
+                paid.erase(fact.key)
                 for rule in rules:
                     fires.pop((fact.key, rule["id"]), None)
-                told[fact.key].append(("erased", 0, 0))
             continue
         start = silents[fact.key].start if fact.key in silents else None
         contact = silents.setdefault(fact.key, Silent(max(clock, fact.at)))
         if fact.topic == COMMANDS:
-            pay(fact.key, "adjust", 1)
+            paid.pay(fact.key, "adjust", 1)
         elif fact.topic == ENGAGEMENT:
             contact.saw(fact.kind, fact.at)
             if fact.kind in POINTS:
-                pay(fact.key, fact.kind, POINTS[fact.kind])
+                paid.pay(fact.key, fact.kind, POINTS[fact.kind])
+        paid.see(fact.key, fact.kind)
         contact.after_input(of_clock, start, clock)
     for key in silents:
         go_on(key, END)
-    return told
+    return paid.told
 
 
 def played(
     rules: list[dict[str, Any]], facts: list[Fact], mode: ClockMode, known: int, r: Random
 ) -> tuple[dict[bytes, list[Change]], dict[bytes, bytes]]:
     """What the engine says, and leaves, with batches cut at random and clock batches of a few contacts between."""
-    engine = Engine(rulebook(*rules[: len(POINTS)]), clock_mode=mode)
+    engine = Engine(with_low(*rules[: len(POINTS)]), clock_mode=mode)
     out: list[Effects] = []
     start = 0
     while start < len(facts):
         if start == known:
-            engine = Engine(rulebook(*rules), clock_mode=mode, state=engine.state, clock=engine.clock)
+            engine = Engine(with_low(*rules), clock_mode=mode, state=engine.state, clock=engine.clock)
             swept(engine, r)
         end = min(start + r.randint(1, 12), known if start < known else len(facts))
         topic, ceiling = facts[start].topic, facts[start].ceiling
@@ -180,8 +223,8 @@ def played(
         for key, value, _ in effects.outputs.get(SCORES, ()):
             change = {"id": "erased", "score": 0, "version": 0} if value is None else json.loads(value)
             cause = change.get("cause", {"kind": "clock"})
-            what = {"event": cause.get("type"), "command": "adjust", "clock": change["id"]}[cause["kind"]]
-            told[key or b""].append((what, change["score"], change["version"]))
+            what = {"event": cause.get("type"), "command": "adjust", "clock": change["id"]}
+            told[key or b""].append((what.get(cause["kind"], "attributes"), change["score"], change["version"]))
     return told, engine.state.data
 
 

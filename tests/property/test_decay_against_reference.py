@@ -48,6 +48,15 @@ PAYS = {
 }  # fmt: skip
 
 
+Watch = tuple[int, int, str | None]  # from which score on a fit rule over it pays, its points and group
+WATCHES = st.sampled_from([None, (20, 30, "h"), (20, -30, "h"), (5, 100, "w"), (15, -12, "w")])
+
+
+def watching(least: int, points: int, group: str | None) -> dict[str, Any]:
+    score = {"type": "score", "op": "gte", "value": least}
+    return {"id": 8, "name": "Watches", "points": points, "group": group, "attribute": score}
+
+
 def a_decay(r: Random) -> dict[str, int] | None:
     if r.random() < 0.45:
         return {"halfLifeDays": r.choice([1, 2, 3, 7, 14, 14, 30, 365, 36_500])}
@@ -74,46 +83,60 @@ def a_wait(r: Random) -> int:
     return r.choice([0, 0, 1, HOUR, 7 * HOUR, DAY_MS, DAY_MS + 1, 14 * DAY_MS, r.randrange(40 * DAY_MS)])
 
 
-def played(r: Random, steps: int, room: int = LINEAR_BYTES) -> tuple[list[Told], list[Told], list[tuple[int, int]]]:
+def played(
+    r: Random, steps: int, room: int = LINEAR_BYTES, watch: Watch | None = None
+) -> tuple[list[Told], list[Told], list[tuple[int, int]]]:
     """What the engine told and what the reference did; and what each shows at the end of every step."""
     body, at = a_body(r), r.choice([T0 - 5 * DAY_MS, T0, T0 + DAY_MS])
-    engine, wanted = Fold(rulebook(*RULES, **body, updatedAt=format_time(at))), Decaying(body, since=at, room=room)
+    rules = RULES if watch is None else [*RULES, watching(*watch)]
+    engine = Fold(rulebook(*rules, **body, updatedAt=format_time(at)))
+    wanted = Decaying(body, since=at, room=room, watch=watch)
     shown, fits = list[tuple[int, int]](), False
     engine.put(event("email_sent"))
     for _ in range(steps):
         engine.clock += a_wait(r)
+        engine.wall = engine.clock + r.choice([0, 0, 0, HOUR, 3 * DAY_MS, 30 * DAY_MS])  # the clock lags (S60)
         clock, origin = engine.clock, f"t-0-{engine.count + 1}"
         what = r.choice(["event"] * 6 + ["wait", "wait", "set", "adjust", "reset", "edit", "edit", "fit"])
         engine.wait(clock)
         wanted.go_on(clock)
         if what == "event":
-            kind, when = r.choice(list(PAYS)), clock + r.choice([0, 0, -1, -HOUR, -3 * DAY_MS, -50 * DAY_MS, HOUR])
+            kind = r.choice(list(PAYS))
+            when = clock + r.choice([0, 0, -1, -HOUR, -3 * DAY_MS, -50 * DAY_MS, HOUR, 2 * DAY_MS])
             engine.put(event(kind, at=when))
-            wanted.award(origin, PAYS[kind], when, clock)
+            wanted.award(origin, PAYS[kind], when, looked(engine, when))
         elif what == "set":
             score = r.choice([-30, 0, 5, 20, 60])
-            engine.put(command("set", origin, amount=score, at=clock - HOUR))
-            wanted.set(origin, score, clock)
+            when = clock + r.choice([-HOUR, HOUR, 9 * DAY_MS])
+            engine.put(command("set", origin, amount=score, at=when))
+            wanted.set(origin, score, looked(engine, when))
         elif what == "adjust":
-            when = clock - r.choice([0, DAY_MS])
+            when = clock - r.choice([0, DAY_MS, -DAY_MS])
             engine.put(command("adjust", origin, amount=12, at=when))
-            wanted.award(origin, [(12, None)], when, clock)
+            wanted.award(origin, [(12, None)], when, looked(engine, when))
         elif what == "reset":
-            engine.put(command("reset", origin, at=clock))
-            wanted.reset(origin, clock)
+            when = clock + r.choice([0, HOUR])
+            engine.put(command("reset", origin, at=when))
+            wanted.reset(origin, looked(engine, when))
         elif what == "fit":
             fits = r.random() < 0.6
-            engine.put(attributes(at=clock, fits=fits))
-            wanted.pay_fit(origin, 30 if fits else 0, "g", clock)
+            when = clock + r.choice([0, HOUR])
+            engine.put(attributes(at=when, fits=fits))
+            wanted.pay_fit(origin, 30 if fits else 0, "g", looked(engine, when))
         elif what == "edit":
             body = a_body(r) if r.random() < 0.5 else {**body, "decay": a_decay(r)}
             updated_at = clock - r.choice([0, HOUR, -HOUR])
             record = profile_record(0, **body, updatedAt=format_time(updated_at))
             swept = take_effect(engine, with_records(engine.book, record))
-            worth = 30 * fits if swept else wanted.fit["g"]  # only a sweep asks fit rules, as after a reset
+            worth = 30 * fits if swept else None  # only a sweep asks fit rules, as after a reset
             wanted.edit(f"config-{engine.book.version}", body, updated_at, clock, worth, "g")
         shown.append((engine.score, wanted.shown))
     return told_by(engine), wanted.said, shown
+
+
+def looked(engine: Fold, at: int) -> int:
+    """When an input of a time is looked at: at that, where the clock lags behind it (decision 0015)."""
+    return max(engine.clock, min(at, engine.wall))
 
 
 def take_effect(engine: Fold, book: Rulebook) -> bool:
@@ -139,12 +162,12 @@ def told_by(engine: Fold) -> list[Told]:
 
 # The examples: another kind begun where nothing is left, then a late award, then an edit of the half-life.
 @settings(max_examples=400)
-@given(st.integers(0, 2**40), st.integers(1, 25))
-@example(40604, 25)
-@example(40728, 25)
-@example(40925, 25)
-def test_decay_tells_what_the_reference_says(seed: int, steps: int) -> None:
-    told, wanted, shown = played(Random(seed), steps)  # noqa: S311 - a repeatable draw
+@given(st.integers(0, 2**40), st.integers(1, 25), WATCHES)
+@example(40604, 25, None)
+@example(40728, 25, None)
+@example(40925, 25, None)
+def test_decay_tells_what_the_reference_says(seed: int, steps: int, watch: Watch | None) -> None:
+    told, wanted, shown = played(Random(seed), steps, watch=watch)  # noqa: S311 - a repeatable draw
     assert told == wanted
     assert all(engine == reference for engine, reference in shown)
 

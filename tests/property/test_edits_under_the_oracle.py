@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from stream_app.scoring.org_fold import OrgFold
 from tests.faults.authored import ORGS, PLAIN, RULES, SILENCES, THRESHOLDS, Authored, kept
 from tests.faults.authored_profiles import FITS, OWN, stamped
 from tests.faults.oracle import check
+from tests.faults.reference_ledger import Ledger
+from tests.faults.reference_profiles import operands
 from tests.property.test_engine_under_the_oracle import RealEngine, RealPartition
 
 Body = dict[str, Any]
@@ -24,6 +27,11 @@ GROUPED: tuple[Body, ...] = (
     {"id": 70, "name": "Gains", "eventType": "email_open", "points": 30, "group": "mail"},
     {"id": 71, "name": "Losses", "eventType": "email_click", "points": -25, "group": "loss"},
 )
+WATCHING: tuple[Body, ...] = tuple(  # fit rules over scores that decay, also over those that they pay
+    {"id": 80 + number, "name": f"Watches {profile}", "points": points,
+     "attribute": {"type": "score", "profileId": profile, "op": op, "value": 30}}
+    for number, (profile, op, points) in enumerate([("default", "gte", -9), ("tide", "lt", 14), ("overall", "gt", 21)])
+)  # fmt: skip
 POOL: tuple[Body, ...] = (*RULES, *SILENCES, *GROUPED, *FITS)
 EDITS = 40
 SWEPT = 0.2
@@ -53,41 +61,56 @@ def varied(r: Random, rule: Body) -> Body:
     return rule | changed
 
 
-def any_edit(r: Random, org: str, at: str) -> Authored:
+def any_edit(r: Random, org: str, at: str, pool: tuple[Body, ...], averages: tuple[str, ...]) -> Authored:
     """One edit of an org: a rule, the default profile, a publish, or the end of one of them."""
     what = "default" if org == PLAIN else r.choice(("rule", "rule", "rule", "default", "publish", "formula", "end"))
     if what == "rule":
         profile = r.choice(["default", "default", "default", "tide", "engagement"])
-        return [kept("rule", org, varied(r, r.choice(POOL)) | {"profileId": profile}, at)]
+        return [kept("rule", org, varied(r, r.choice(pool)) | {"profileId": profile}, at)]
     if what == "default":
         return [kept("profile", org, {"id": "default", **a_body(r, plain=org == PLAIN)}, at)]
     name = r.choice(["tide", "ebb", "engagement", "line"])
     if what == "publish":
-        rules = {rule["id"]: varied(r, rule) | {"profileId": name} for rule in (*OWN[name], *r.sample(POOL, 3))}
+        rules = {rule["id"]: varied(r, rule) | {"profileId": name} for rule in (*OWN[name], *r.sample(pool, 3))}
         drafts = [kept("rule", org, rule, at) for rule in rules.values() if r.random() < 0.7]
         return [*drafts, published(org, name, a_body(r, plain=False) | {"rules": list(rules.values())}, at)]
     if what == "formula":
-        operands = r.sample(["default", "tide", "ebb", "engagement", "suitability"], 2)
-        return [published(org, "overall", {"name": "Both", "formula": {"average": operands}, "thresholds": [10]}, at)]
-    gone = r.choice([f"rule:{org}:{r.choice(POOL)['id']}", f"profile:{org}:default", f"profile:{org}:{name}"])
+        made = averages[0] if len(averages) == 1 else r.choice(averages)
+        operands = r.sample([one for one in ("default", "tide", "ebb", "engagement", "suitability") if one != made], 2)
+        return [published(org, made, {"name": "Both", "formula": {"average": operands}, "thresholds": [10]}, at)]
+    gone = r.choice([f"rule:{org}:{r.choice(pool)['id']}", f"profile:{org}:default", f"profile:{org}:{name}"])
     return [r.choice([published(org, name, None, at), (gone.encode(), None)])]
 
 
 def published(org: str, name: str, body: Body | None, at: str) -> tuple[bytes, bytes]:
     """The record of a profile; without a body it is taken back."""
     frozen = None if body is None else body | {"rules": [stamped(rule, org, at) for rule in body.get("rules", [])]}
-    status = "draft" if body is None else "published"
-    return kept("profile", org, {"id": name, "status": status, "version": 5, "draft": None, "published": frozen}, at)
+    status, version = "draft" if body is None else "published", 5 + int(at[-2]) % 3  # at times no new one
+    return kept(
+        "profile", org, {"id": name, "status": status, "version": version, "draft": None, "published": frozen}, at
+    )
 
 
 class EditedAtRandom(RealEngine):
+    pool = POOL
+    averages: tuple[str, ...] = ("overall",)
+
     def edits(self, number: int, at: str) -> Authored:
         r = Random(f"{self.seed}-{number}")  # noqa: S311 - a repeatable draw
         org = r.choice((*ORGS, PLAIN))
-        return [record for _ in range(r.choice([1, 1, 2, 4])) for record in any_edit(r, org, at)]
+        return [
+            record for _ in range(r.choice([1, 1, 2, 4])) for record in any_edit(r, org, at, self.pool, self.averages)
+        ]
 
     def run_partition(self, partition: int) -> None:
         SeldomSwept(self, partition).run()
+
+
+class WatchedAtRandom(EditedAtRandom):
+    """With fit rules over scores, and a profile that is made of others after it has earned something itself."""
+
+    pool = (*POOL, *WATCHING, *WATCHING, *WATCHING)
+    averages = ("overall", "tide", "tide")
 
 
 class SeldomSwept(RealPartition):
@@ -101,3 +124,31 @@ def test_the_engine_is_exact_whatever_follows_whatever(seed: int) -> None:
     verdict = check(EditedAtRandom(seed, 250, 1, EDITS).run())
     assert verdict.ok, verdict.table()
     assert verdict.totals["changes by a publish"] > 10, verdict.table()
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_s36_fit_rules_over_scores_see_whatever_moves_those(seed: int) -> None:
+    verdict = check(WatchedAtRandom(seed, 250, 1, EDITS).run())
+    assert verdict.ok, verdict.table()
+    assert verdict.totals["changes by the clock"] > 10, verdict.table()
+
+
+def test_d26_an_oracle_whose_reset_leaves_what_a_formula_hides_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reset(ledger: Ledger) -> None:
+        profiles = ledger.contact["profiles"]
+        own = {name: state for name, state in profiles.items() if operands(ledger.bodies.get(name, {})) is None}
+        ledger.contact["profiles"] = own
+        honest(ledger)
+        ledger.contact["profiles"] = profiles
+
+    honest, logs = Ledger.reset, WatchedAtRandom(13, 250, 1, EDITS).run()
+    assert check(logs).ok
+    monkeypatch.setattr(Ledger, "reset", reset)
+    assert "wrong output" in check(logs).names
+
+
+def test_S12_an_engine_that_remembers_deleted_rules_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(OrgFold, "_bury", lambda *_: None)
+        logs = EditedAtRandom(3, 250, 1, EDITS).run()
+    assert "wrong state" in check(logs).names

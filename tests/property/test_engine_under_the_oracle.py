@@ -111,9 +111,9 @@ class RealPartition:
                 pass
 
     def take(self, topic: str, entries: list[Entry]) -> None:
-        ceiling = self.sources.ceiling(topic)
+        ceiling, wall = self.sources.ceiling(topic), self.sources.wall
         self.sources.saw(topic, entries)
-        batch = self.begin("records", ceiling)
+        batch = self.begin("records", ceiling, wall)
         work = self.handler.begin(batch, self.store)
         records: Iterator[Record] = iter(entries)  # type: ignore[assignment] # headers as a tuple, which is read only
         *_, (_, newest) = steps.feed(work, topic, self.partition, records, 7)
@@ -124,9 +124,11 @@ class RealPartition:
         effects = steps.finish(work, after.clock, TICK_CONTACTS, len(entries))
         span = InputRange(topic, self.record.sources[topic], entries[-1].offset + 1)
         steps.account(after, topic, span.to, len(entries), effects)
-        self.commit(
-            effects, BatchJournal(batch.seq, "records", STORE_ID, batch.version, after.clock, [span], ceiling), after
-        )
+        said = None if wall == ceiling else wall
+        journal = BatchJournal(
+            batch.seq, "records", STORE_ID, batch.version, after.clock, [span], ceiling, wall=said
+        )  # fmt: skip
+        self.commit(effects, journal, after)
 
     def tick(self, by: int) -> bool:
         self.sources.wall += by
@@ -153,9 +155,9 @@ class RealPartition:
         self.commit(effects, BatchJournal(batch.seq, "sweep", STORE_ID, batch.version, after.clock, sweep=done), after)
         return True
 
-    def begin(self, kind: BatchKind, ceiling: int | None = None) -> Batch:
+    def begin(self, kind: BatchKind, ceiling: int | None = None, wall: int = 0) -> Batch:
         version = max(self.record.rulebook_version, self.handler.version())
-        return Batch(self.partition, self.record.seq + 1, kind, self.record.clock, version, ceiling)
+        return Batch(self.partition, self.record.seq + 1, kind, self.record.clock, version, ceiling, wall=wall)
 
     def commit(self, effects: Effects, journal: BatchJournal, record: PartitionRecord) -> None:
         changes = steps.changes(effects, record)

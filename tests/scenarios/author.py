@@ -20,7 +20,7 @@ class Author:
 
     def __init__(self) -> None:
         self._rules: dict[str, dict[str, Any]] = {}
-        self._versions: dict[str, int] = {}
+        self._publishes: dict[str, list[tuple[list[dict[str, Any]], dict[str, Any]]]] = {}
 
     def change(self, step: Said) -> list[ConfigRecord]:
         """Return the records of one edit."""
@@ -31,6 +31,8 @@ class Author:
             return [ConfigRecord(f"rule:1:{rule['id']}".encode(), None, 0)]
         if "edit" in step:
             return [self._written({"name": name, **words}, None) for name, words in step["edit"].items()]
+        if "rollback" in step:
+            return [record for name, version in step["rollback"].items() for record in self._again(name, version)]
         publish = "publish" in step
         said = step["publish" if publish else "draft"]
         return [record for name, body in said.items() for record in self._profile(name, dict(body), publish)]
@@ -42,9 +44,19 @@ class Author:
             return [*drafts, profile_record(0, *body.pop("thresholds", ()), **body)]
         if not publish:
             return drafts
-        self._versions[name] = self._versions.get(name, 0) + 1
-        rules = [self._rules[rule["name"]] for rule in said]
-        return [*drafts, published_record(0, name, *rules, version=self._versions[name], **body)]
+        return [*drafts, self._published(name, [self._rules[rule["name"]] for rule in said], body)]
+
+    def _again(self, name: str, version: int) -> list[ConfigRecord]:
+        """Return the records of a rollback, which makes the draft what it publishes."""
+        rules, body = self._publishes[name][version - 1]
+        self._rules |= {rule["name"]: rule for rule in rules}
+        return [*(rule_record(0, **rule) for rule in rules), self._published(name, rules, body)]
+
+    def _published(self, name: str, rules: list[dict[str, Any]], body: dict[str, Any]) -> ConfigRecord:
+        """Return the record of the next publish of a profile."""
+        publishes = self._publishes.setdefault(name, [])
+        publishes.append((rules, body))
+        return published_record(0, name, *rules, version=len(publishes), **body)
 
     def _written(self, said: Said, profile: str | None) -> ConfigRecord:
         """Return the record of a rule: new in a profile, or changed in what is said."""

@@ -28,7 +28,7 @@ ORDERS: Final[Mapping[str, str | None]] = {
     "reset": None,
 }
 INPUTS: Final = frozenset({"event", "attributes", "erase", *ORDERS})
-EDITS: Final = frozenset({"publish", "draft", "unpublish", "edit", "delete"})
+EDITS: Final = frozenset({"publish", "draft", "unpublish", "rollback", "edit", "delete"})
 DETAILS: Final = frozenset({"with", "site", "id", "at", "times", "numbered", "of", "fire_triggers", "held"})
 SHEET_WORDS: Final = frozenset(
     {"name", "example", "rule_set", "rules", "thresholds", "profiles", "in_any_order", "steps"}

@@ -296,6 +296,18 @@ async def test_an_idle_editor_gives_the_right_to_write_back() -> None:
     assert (await body(config, create()))["id"] == 2
 
 
+def test_a_log_takes_published_rules_that_nobody_could_have_written() -> None:
+    odd: list[Any] = [5, {"id": "1"}, {"id": True}, {}, {"id": 1}]
+    bodies: list[Any] = [{"version": "x", "published": {"rules": odd}}, {"published": {"rules": 5}}, {"published": 5}]
+    log = ConfigLog()
+    for body in (bodies[0], *bodies):
+        for name in ("a", "b"):
+            record = ConfigRecord(f"profile:1:{name}".encode(), json.dumps(body).encode(), log.version)
+            log.add(record)
+    log.add(ConfigRecord(b"profile:1:a", None, log.version))
+    assert log.objects("profile", "1") == {"b": {"published": 5}}
+
+
 def test_the_log_counts_deleted_and_unreadable_ids_of_an_org() -> None:
     log = ConfigLog.of([ConfigRecord(b"rule:1:4", b"[]", 0), ConfigRecord(b"rule:2:9", None, 1)])
     assert [log.highest_rule_id(org) for org in ("1", "2", "3")] == [4, 9, 0]

@@ -218,6 +218,15 @@ def test_commands_are_read() -> None:
     assert commands(command_json(kind="enrol", programId=7)).program_id == "7"
 
 
+@pytest.mark.parametrize("points", [2**31, -(2**31) - 1, 2**63 - 1, -(2**63)])
+def test_D27_points_of_commands_are_int64(points: int) -> None:
+    assert commands(command_json(points=points)).amount == points
+    assert commands(command_json(kind="set", points=..., score=points)).amount == points
+    for beyond in (2**63, -(2**63) - 1):
+        assert commands(command_json(points=beyond)).reason == "invalid_command"
+        assert commands(command_json(kind="set", points=..., score=beyond)).reason == "invalid_command"
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 from click.testing import CliRunner
 
 from stream_app.operations.command_line import COMMANDS, Row, root
@@ -37,3 +40,47 @@ def test_unknown_command_is_wrong_use() -> None:
 
 def test_version_is_printed() -> None:
     assert CliRunner().invoke(root(COMMANDS), ["--version"], prog_name="leadstream").output.startswith("leadstream 0.")
+
+
+def leaves() -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with its words."""
+
+    def below(command: click.Command, words: list[str], context: click.Context) -> Iterator[tuple[str, click.Command]]:
+        if not isinstance(command, click.Group):
+            yield " ".join(words), command
+            return
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from below(found, [*words, name], context)
+
+    group = root(COMMANDS)
+    yield from below(group, [], click.Context(group))
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def test_every_command_has_json() -> None:
+    assert [words for words, command in leaves() if "--json" not in options_of(command)] == []
+
+
+def test_what_asks_can_be_told_yes_and_tried_dry() -> None:
+    asking = {words for words, command in leaves() if "--yes" in options_of(command)}
+    assert {"demo", "topics apply", "keys revoke", "partition skip", "dead-letters redrive", "rules put"} <= asking
+    assert [words for words, command in leaves() if words in asking and "--dry-run" not in options_of(command)] == []
+
+
+def test_a_fresh_demo_asks_before_it_deletes(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    (home / "state").mkdir(parents=True)
+    (home / "replay.json").write_text("{}")
+    line = ["demo", "--fresh", "--data-dir", str(tmp_path)]
+    dry = CliRunner().invoke(root(COMMANDS), [*line, "--dry-run"])
+    assert (dry.exit_code, dry.stdout) == (0, f"would delete {home / 'replay.json'}\nwould delete {home / 'state'}\n")
+    refused = CliRunner().invoke(root(COMMANDS), line, input="n\n")
+    assert refused.exit_code == 1
+    assert "Delete what earlier demos left in" in refused.stderr and "replay.json, state?" in refused.stderr
+    assert sorted(entry.name for entry in home.iterdir()) == ["lock", "replay.json", "state"]
+    assert CliRunner().invoke(root(COMMANDS), ["demo", "--dry-run", "--data-dir", str(tmp_path)]).exit_code == 2

@@ -195,6 +195,36 @@ def test_an_award_tells_what_was_shown_and_counts_what_time_has_taken() -> None:
     assert fold_.score == 75
 
 
+@pytest.mark.parametrize("kind", ["adjust", "set", "event"])
+def test_what_came_late_to_the_clock_is_not_older_for_it(kind: str) -> None:
+    """Another source is two days behind, and so is the clock (S60): what comes now is of now all the same."""
+    now = T0 + 2 * DAY_MS
+    fold_ = Fold(book({**OPENED, "points": 50}, decay={"halfLifeDays": 1}), wall=now + 5)
+    fold_.put(event(at=now) if kind == "event" else command(kind, "c1", amount=50, at=now))
+    assert fold_.scores == [50]
+    assert due(fold_) == now + DAY_MS
+    fold_.wait(now)
+    assert fold_.scores == [50]
+    fold_.wait(now + DAY_MS)
+    assert fold_.scores == [50, 25]
+
+
+def test_an_award_from_the_future_decays_from_the_wall_time_at_which_it_was_taken() -> None:
+    fold_ = Fold(book(decay=HALF), wall=T0 + DAY_MS)
+    fold_.put(event(at=T0 + 999 * DAY_MS))
+    fold_.wait(T0 + 15 * DAY_MS)
+    assert fold_.score == 13
+
+
+def test_what_the_source_that_lags_brings_is_as_old_as_it_is() -> None:
+    fold_ = Fold(book(decay=HALF), wall=T0 + 14 * DAY_MS)
+    fold_.put(event(event_id="now", at=T0 + 14 * DAY_MS))
+    fold_.put(event(event_id="then", at=T0))
+    assert fold_.scores == [25, 38]
+    fold_.put(command("set", "c1", amount=10, at=T0))
+    assert fold_.scores[-1] == 10
+
+
 def test_decay_acts_before_a_silence_of_the_same_instant() -> None:
     silence = {"id": 5, "points": -3, "inactivity": {"days": 1, "repeat": True}}
     fold_ = Fold(book(OPENED, silence, decay={"halfLifeDays": 1}))
@@ -408,5 +438,10 @@ def test_D11_a_read_shows_a_decaying_score_at_the_clock_and_says_so(clock: int, 
     answer = asyncio.run(queries.score("1", "42"))
     assert isinstance(answer, ContactScore)
     assert (answer.score, answer.points, answer.as_of) == (score, 25, at)
+    view.status[partition] = PartitionStatus(
+        partition, "running", clock=T0 - DAY_MS
+    )  # told of ahead of a clock that lags
+    ahead = asyncio.run(queries.score("1", "42"))
+    assert isinstance(ahead, ContactScore) and (ahead.score, ahead.as_of) == (25, T0)
     plain = asyncio.run(ContactQueries(view, RecentAwards(SCORES, rows=3)).score("1", "42"))
     assert isinstance(plain, ContactScore) and (plain.score, plain.as_of) == (25, None)

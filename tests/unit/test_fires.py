@@ -9,12 +9,13 @@ import pytest
 
 from schemas.authored import Rule
 from schemas.state import CORE, SCHEMA_VERSION, SEPARATOR, Core
+from stream_app.authoring.api_keys import KeyRing
 from stream_app.delivery.rocks import RocksStore
 from stream_app.delivery.stores import Checkpoint, MemoryStore, Store
 from stream_app.reading.fires import SLICE, Fires, FireTotals, RuleFires
 from tests.unit.test_forwarding import ALL, problem, two, url
 from tests.unit.web_client import serving
-from tests.unit.web_fakes import FakePartitions, World, bearer
+from tests.unit.web_fakes import DEMO, FakePartitions, World, api_key, bearer
 
 FIRES = "/v1/scoring/fires"
 
@@ -29,6 +30,10 @@ def rule(number: int, site_id: str | None = None) -> Rule:
         id=number, org_id="1", name=f"Rule {number}", event_type="click", points=1, site_id=site_id, created_at=at,
         updated_at=at,
     )  # fmt: skip
+
+
+def hop(partitions: str, key: str = DEMO) -> dict[str, str]:
+    return bearer(key, **{"Leadstream-Forwarded": "1", "Leadstream-Partitions": partitions})
 
 
 class Clock:
@@ -163,13 +168,32 @@ async def test_there_is_no_partial_answer(unused_tcp_port: int) -> None:
 @pytest.mark.parametrize("named", ["", "4", "0,0", "x", "1,", "-1", "99999999999"])
 async def test_partitions_are_named_by_number_or_not_at_all(named: str) -> None:
     async with serving(World()) as client:
-        answer = await client.get(FIRES, headers=bearer(**{"Leadstream-Partitions": named}))
+        answer = await client.get(FIRES, headers=hop(named))
         assert (await problem(answer))[:2] == (400, "invalid_header")
 
 
 async def test_a_part_holds_every_rule_that_fired() -> None:
     async with serving(world := World()) as client:
         world.partitions.put("a", fired(r9=4))
-        answer = await client.get(FIRES, headers=bearer(**{"Leadstream-Partitions": "0,1,2,3"}))
+        answer = await client.get(FIRES, headers=hop("0,1,2,3"))
         parts = msgspec.convert((await answer.json())["data"], dict[int, Fires], strict=False)
     assert {rule: fires for part in parts.values() for rule, fires in part.rules.items()} == {9: RuleFires(4, 1)}
+
+
+async def test_a_key_of_some_sites_is_told_of_no_others_in_a_part_neither() -> None:
+    async with serving(world := World()) as client:
+        key = "ls_sites_secret"
+        world.api_keys.known = KeyRing([api_key(key, "1", "read", sites=frozenset({"7"}))])
+        world.rules = {"1": {1: rule(1), 2: rule(2, "7"), 3: rule(3, "7")}}
+        partition = world.partitions.put("a", fired(r1=4, r2=5, r9=6))
+        answer = await (await client.get(FIRES, headers=hop(str(partition), key))).json()
+        whole = await (await client.get(FIRES, headers=bearer(key))).json()
+    assert answer["data"][str(partition)]["rules"] == {"2": [5, 1]}
+    assert [(row["ruleId"], row["fires"]) for row in whole["data"]] == [(2, 5), (3, 0)]
+
+
+async def test_partitions_are_asked_for_by_workers_only() -> None:
+    async with serving(world := World()) as client:
+        world.rules = {"1": {1: rule(1)}}
+        answer = await (await client.get(FIRES, headers=bearer(**{"Leadstream-Partitions": "0"}))).json()
+    assert [row["ruleId"] for row in answer["data"]] == [1]

@@ -6,12 +6,23 @@ import pytest
 
 from schemas.authored import RuleBody
 from schemas.conditions import Condition
-from schemas.outputs import AttributesCause
+from schemas.outputs import AttributesCause, ClockCause
 from schemas.state import Facts
 from stream_app.scoring.conditions import Known, asks_at_every_input, compile_condition
 from stream_app.scoring.decide import needs_all
+from stream_app.scoring.due import watched
 from stream_app.scoring.rulebook import ConfigRecord
-from tests.scoring_kit import Fold, attributes, command, event, profile_record, published_record, rule_record, rulebook
+from tests.scoring_kit import (
+    Fold,
+    attributes,
+    command,
+    day,
+    event,
+    profile_record,
+    published_record,
+    rule_record,
+    rulebook,
+)  # fmt: skip
 from tests.scoring_kit import with_records as after
 
 GERMAN = {"type": "attribute", "field": "country", "op": "eq", "value": "DE"}
@@ -65,9 +76,10 @@ def test_d24_an_edit_logs_one_award_of_the_difference() -> None:
     ("record", "reason"),
     [
         (UNSUBSCRIBED_9, "Taken back: a deleted rule"),
-        (rule_record(0, **fit(active=False)), "Taken back: a deleted rule"),
+        (rule_record(0, **fit(active=False)), "Taken back: Fits"),
         (rule_record(0, **fit(condition=VIP)), "Taken back: Fits"),
-        (rule_record(0, id=9, **OPEN), "Taken back: a deleted rule"),
+        (rule_record(0, id=9, name="Opens", **OPEN), "Taken back: Opens"),
+        (rule_record(0, **fit(profileId="draft")), "Taken back: Fits"),
     ],
 )
 def test_s18_a_fit_rule_that_is_gone_is_taken_back(record: ConfigRecord, reason: str) -> None:
@@ -75,6 +87,8 @@ def test_s18_a_fit_rule_that_is_gone_is_taken_back(record: ConfigRecord, reason:
     fold_.put(attributes(country="DE"))
     assert fold_.sweep(after(fold_.book, record))
     assert logged(fold_)[1:] == [(2, 9, -20, reason)]
+    name = None if reason.endswith("a deleted rule") else reason.partition(": ")[2]
+    assert fold_.changes[-1].awards[0].rule_name == name
     assert fold_.contact is not None
     assert fold_.contact.core.profiles["default"].parts is None
 
@@ -116,6 +130,66 @@ def test_a_fit_rule_asks_for_the_score_that_the_input_has_left() -> None:
     assert fold_.scores == [5, 110, 115]
     fold_.put(command("adjust", "c", amount=-111))
     assert fold_.scores[3:] == [-96]  # 4 is below 10: the 100 are taken back
+
+
+SILENT_30 = {"id": 2, "points": -30, "inactivity": {"days": 30}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "body", "what", "at"),
+    [([SILENT_30], {}, "2", day(30)), ([], {"decay": {"percent": 10, "periodDays": 1}}, "decay", day(2))],
+)
+def test_s36_a_fit_rule_over_a_score_is_taken_back_when_the_clock_moves_that(
+    rules: list[dict[str, Any]], body: dict[str, Any], what: str, at: int
+) -> None:
+    hot = fit(100, {"type": "score", "op": "gte", "value": 50}, name="Hot")
+    book = rulebook({"id": 1, "eventType": "email_open", "points": 60}, *rules, **body)
+    book = after(book, published_record(0, "hot", hot, thresholds=[100]))
+    fold_ = Fold(after(book, published_record(0, "mean", formula={"average": ["default", "hot"]})))
+    fold_.put(event())
+    assert (fold_.score, fold_.shown("hot"), fold_.shown("mean")) == (60, 100, 80)
+    fold_.wait(at - 1)
+    assert fold_.shown("hot") == 100
+    fold_.wait(at)
+    assert fold_.shown("hot") == 0
+    assert fold_.crossings == [(100, "up"), (100, "down")]
+    told = [change for change in fold_.changes if f"clock-{at}-" in change.id]
+    assert [change.id for change in told] == [f"clock-{at}-{what}-1-42/{one}" for one in ("default", "hot", "mean")]
+    assert [(award.points, award.reason) for award in told[1].awards] == [(-100, "Taken back: Hot")]
+    assert (told[1].cause, told[2].score) == (ClockCause(), (told[0].score + 1) // 2)
+
+
+@pytest.mark.parametrize(("points", "scores"), [(100, [160, 130, 115, 108]), (-20, [40, 10, 15, 8])])
+def test_a_fit_rule_over_the_score_that_it_pays_is_asked_once_at_each_due_time(points: int, scores: list[int]) -> None:
+    warm = fit(points, {"type": "score", "op": "gte", "value": 20})
+    fold_ = Fold(rulebook({"id": 1, "eventType": "email_open", "points": 60}, warm, decay={"halfLifeDays": 10}))
+    fold_.put(event())
+    shown = [fold_.score]
+    for number in (10, 20, 30):
+        fold_.wait(day(number))
+        shown.append(fold_.score)
+    assert shown == scores
+    days = [change.occurred_at for change in fold_.changes]
+    assert len(set(days)) == len(days)
+    fold_.wait(day(4000))
+    assert fold_.contact is not None
+    assert fold_.contact.core.alarm is not None
+    assert fold_.contact.core.alarm.due is None
+
+
+def test_what_a_reset_forgot_is_paid_again_at_the_next_due_time_that_acts() -> None:
+    cold = fit(7, {"type": "score", "op": "lt", "value": 50})
+    fold_ = Fold(after(rulebook({"id": 1, **OPEN}, SILENT_30), published_record(0, "cold", cold)))
+    fold_.put(event())
+    fold_.put(command("reset", "c"))
+    assert fold_.shown("cold") == 0
+    fold_.wait(day(30))
+    assert (fold_.score, fold_.shown("cold")) == (-30, 7)
+
+
+def test_d24_due_times_ask_for_facts_only_where_some_input_always_does() -> None:
+    watching = rulebook(SILENT_30, fit(5, {"type": "score", "op": "lt", "value": 0}))
+    assert [watched("1", watching), watched("2", watching), watched("1", rulebook(SILENT_30, fit()))] == [1, 0, 0]
 
 
 def test_a_fit_rule_sees_what_formulas_show_and_nothing_of_unpublished_profiles() -> None:
@@ -217,6 +291,14 @@ def test_trees() -> None:
     for operator, conditions, true in table:
         assert holds({"operator": operator, "conditions": conditions}, tags=("x",)) is true
     assert not holds(yes)
+
+
+def test_D27_not_exists_is_not_around_exists() -> None:
+    absent = {"operator": "NOT", "conditions": [leaf("exists")]}
+    assert (holds(absent), holds(absent, a=None), holds(absent, a=0)) == (True, False, False)
+    for op in ("notExists", "not_exists", "notEmpty", "empty"):
+        with pytest.raises(ValueError, match="Input should be"):
+            Condition.model_validate(leaf(op))
 
 
 def test_which_conditions_every_input_asks() -> None:

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from schemas.state import ONCE_VALUES, Core, Facts
-from schemas.times import parse_time
-from stream_app.delivery.handler import Batch, Effects, Handler
+from schemas.times import format_time, parse_time
+from stream_app.delivery.handler import Batch, BatchKind, Effects, Handler
 from stream_app.processing.handler import ScoringCounters, ScoringHandler
 from stream_app.processing.placement import partition_of
 from stream_app.processing.sections import NewerState, decode_facts
@@ -21,10 +21,12 @@ from tests.scoring_kit import (
     SCORES,
     SET_R,
     T0,
+    WRITTEN,
     Engine,
     FakeRecord,
     State,
     command_json,
+    day,
     event_json,
     rulebook,
 )  # fmt: skip
@@ -267,7 +269,7 @@ def test_state_of_a_newer_program_stops() -> None:
     engine.run(ENGAGEMENT, opened(0))
     newer = msgspec.structs.replace(core(engine.state), schema_version=2)
     engine.state.data[b"1:42\x00c"] = msgspec.msgpack.encode(newer)
-    with pytest.raises(NewerState, match="version 2"):
+    with pytest.raises(NewerState, match=r"^a contact has state of version 2, this program knows 1$"):
         engine.run(ENGAGEMENT, opened(1))
 
 
@@ -297,3 +299,22 @@ def test_d2_attributes_keep_integers_of_any_size() -> None:
     assert outcomes(engine.run(CONTACTS, record)) == (0, 0, 1, 0)
     unknown = msgspec.msgpack.encode([1, None, [], {"x": msgspec.msgpack.Ext(9, b"?")}, 0])
     assert decode_facts(unknown).attributes == {"x": msgspec.msgpack.Ext(9, b"?")}
+
+
+@pytest.mark.parametrize("kind", ["clock", "records"])
+def test_s36_a_due_time_shows_fit_rules_all_that_is_known_of_a_contact(kind: BatchKind) -> None:
+    german = {"type": "attribute", "field": "country", "op": "eq", "value": "DE"}
+    cold = {"operator": "AND", "conditions": [{"type": "score", "op": "lt", "value": 0}, german]}
+    silence = {"id": 1, "points": -30, "inactivity": {"days": 30}}
+    engine = Engine(rulebook(silence, {"id": 2, "name": "Cold", "points": 7, "attribute": cold}))
+    attributes = {"orgId": "1", "contactId": "42", "attributes": {"country": "DE"}, "updatedAt": WRITTEN}
+    engine.run(CONTACTS, FakeRecord(0, json.dumps(attributes).encode()))
+    engine.run(COMMANDS, FakeRecord(0, command_json(kind="tag", tag="vip")))
+    late = FakeRecord(0, event_json(type="email_sent", occurredAt=format_time(day(31))), timestamp=day(31))
+    effects = engine.run(ENGAGEMENT, *([late] if kind == "records" else ()), kind=kind, until=day(31))
+    assert [(change["id"], change["score"]) for change in values(effects, SCORES)] == [
+        (f"clock-{day(30)}-1-1-42/default", -23)
+    ]
+    facts = decode_facts(engine.state.data[b"1:42\x00f"])
+    assert (facts.tags, facts.attributes) == (("vip",), {"country": "DE"})
+    assert b"k" in sections(engine.state)

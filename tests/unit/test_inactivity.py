@@ -24,8 +24,10 @@ from tests.scoring_kit import (
     edited,
     event,
     event_json,
+    published_record,
     rule_record,
     rulebook,
+    with_records,
 )  # fmt: skip
 
 SILENCE: dict[str, Any] = {"id": 9, "name": "Silent", "points": -5, "inactivity": {"days": 30, "repeat": True}}
@@ -214,6 +216,24 @@ def test_D25_only_another_inactivity_or_going_live_restarts_that() -> None:
     assert later(paused, updatedAt=format_time(day(53))).org("1").clock.since == {9: day(53)}
     assert deleted(first, 9).org("1").clock.since == {}
     assert WRITTEN == format_time(T0)
+
+
+def test_D10_a_draft_that_goes_away_and_comes_back_leaves_since_when_its_rule_counts() -> None:
+    late = published_record(0, "a", SILENCE)
+    late = late._replace(
+        value=late.value and late.value.replace(b'"updatedAt": "2026-01-01', b'"updatedAt": "2026-07-20')
+    )
+    fold_ = Fold(with_records(rulebook(CLICK), late))
+    assert fold_.book.org("1").clock.since == {9: day(200)}
+    put(fold_, "link_click", 0)
+    fold_.wait(day(201))
+    for profile_id in ("b", "a"):
+        fold_.book = later(fold_.book, profileId=profile_id, updatedAt=format_time(day(201)))
+        fold_.wait(day(201))
+        assert (fold_.book.org("1").clock.since, paid_at(fold_)) == ({9: day(200)}, [])
+    fold_.book = with_records(fold_.book, published_record(0, "b", SILENCE))
+    fold_.wait(day(211))
+    assert (fold_.book.org("1").clock.since, paid_at(fold_)) == ({9: day(200)}, [day(210)])
 
 
 def test_the_version_of_clock_rules_does_not_tell_how_records_were_folded() -> None:

@@ -17,6 +17,8 @@ AT = "2026-03-01T00:00:00.000Z"
 LATER = "2026-03-02T00:00:00.000Z"
 RULE: dict[str, Any] = {"name": "Opened", "eventType": "email_open", "points": 5}
 
+PARTY = "\N{PARTY POPPER}"  # one code point, two of UTF-16, four bytes
+
 
 def codes(value: object) -> list[tuple[str, str]]:
     return [(problem.pointer, problem.code) for problem in lint_rule(value).problems]
@@ -51,6 +53,18 @@ def codes(value: object) -> list[tuple[str, str]]:
 def test_s16_s21_wrong_rules_are_refused(change: dict[str, Any], pointer: str, code: str) -> None:
     assert lint_rule({**RULE, **change}).body is None
     assert codes({**RULE, **change}) == [(pointer, code)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "x"}, {"name": "x" * 200}, {"name": PARTY * 200}, {"description": "x" * 2000},
+        {"description": PARTY * 2000},
+        {"points": 2**31 - 1}, {"points": -(2**31)}, {"maxPerContact": 1}, {"eventType": "a" + "_" * 63},
+    ],
+)  # fmt: skip
+def test_s16_s21_what_is_just_within_the_limits_is_taken(change: dict[str, Any]) -> None:
+    assert [problem for problem in lint_rule({**RULE, **change}).problems if problem.severity == "error"] == []
 
 
 def test_every_missing_field_is_told() -> None:

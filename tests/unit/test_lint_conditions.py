@@ -115,6 +115,13 @@ def test_s25_wrong_pages_are_refused(page: Any, pointer: str, code: str) -> None
     assert [(problem.pointer, problem.code) for problem in linted.problems] == [(pointer, code)]
 
 
+@pytest.mark.parametrize("url", ["x", "*a" * 8, "x" * 512, "*" + "\N{PARTY POPPER}" * 511])
+def test_s25_an_address_of_512_characters_with_8_stars_is_taken(url: str) -> None:
+    linted = lint_rule(VISIT | {"page": {"url": url}})
+    assert linted.body is not None
+    assert [problem for problem in linted.problems if problem.severity == "error"] == []
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -10,9 +10,11 @@ from click.testing import CliRunner
 from schemas.events import Rejected
 from schemas.journal import PARTITION_RECORD_KEY
 from schemas.state import SCHEMA_VERSION, Core, Facts, Once, ProfileState
-from stream_app.authoring.config_log import ConfigLog
+from stream_app.authoring.changes import Change
+from stream_app.authoring.config_log import AuthoredKey, ConfigLog
+from stream_app.authoring.problems import Problem
 from stream_app.authoring.rulebook_history import RulebookHistory, UnknownVersion
-from stream_app.operations import authoring_commands
+from stream_app.operations import authoring_commands, profile_commands, topic_administration
 from stream_app.operations.dead_letters import DeadLetter
 from stream_app.operations.shown import contact_prefix, safe_text, shown_key, shown_state, shown_time
 from stream_app.operations.state_verify import state_difference
@@ -21,6 +23,7 @@ from stream_app.processing.sections import store
 from stream_app.scoring.contact import new_contact, with_facts
 from stream_app.scoring.rulebook import ConfigRecord, fold
 
+AT = "2026-03-01T14:30:00.000Z"
 CORE = Core(1, 0, 86_400_000, 3, {"default": ProfileState(5, 2, 5, 2, (5,))}, {1: 2}, b"12345678abcdefgh")
 
 
@@ -40,9 +43,48 @@ def test_a_rule_written_by_hand_is_listed_for_what_its_key_says(monkeypatch: pyt
     async def read(_: Any) -> ConfigLog:
         return ConfigLog.of([ConfigRecord(b"rule:1:7", b"{}", 0), ConfigRecord(b"rule:2:1", b"{}", 1)])
 
+    async def there(*_: Any) -> None: ...
+
     monkeypatch.setattr(authoring_commands, "read_log", read)
+    monkeypatch.setattr(topic_administration, "check_topics", there)
     listed = CliRunner().invoke(authoring_commands.rules, ["list", "--org", "1", "--bootstrap-servers", "127.0.0.1:1"])
     assert (listed.exit_code, listed.stdout) == (0, "7  (no name)\n")
+
+
+NAMED = {"name": "\x1b]0;owned\x07\x9b2J", "eventType": "x", "points": 1}
+
+
+@pytest.mark.parametrize("words", ["rules list", "profiles list", "profiles versions fit", "rules list --json"])
+def test_names_cannot_act_on_the_terminal(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"id": "fit", "orgId": "1", "createdAt": AT, "updatedAt": AT, "status": "published", "version": 1}
+    profile = {**body, "draft": {"name": NAMED["name"]}, "published": {"name": NAMED["name"], "rules": []}}
+    rule = {"id": 7, "orgId": "1", "createdAt": AT, "updatedAt": AT, **NAMED}
+    records = [(b"rule:1:7", rule), (b"profile:1:fit", profile)]
+
+    async def read(_: Any) -> ConfigLog:
+        return ConfigLog.of([ConfigRecord(key, json.dumps(value).encode(), 0) for key, value in records])
+
+    async def there(*_: Any) -> None: ...
+
+    monkeypatch.setattr(topic_administration, "check_topics", there)
+    monkeypatch.setattr(authoring_commands, "read_log", read)
+    monkeypatch.setattr(profile_commands, "read_log", read)
+    noun, *rest = words.split()
+    commands = {"rules": authoring_commands.rules, "profiles": profile_commands.profiles}[noun]
+    told = CliRunner().invoke(commands, [*rest, "--org", "1", "--bootstrap-servers", "127.0.0.1:1"])
+    assert told.exit_code == 0, told.output
+    assert "owned" in told.stdout
+    assert told.stdout.replace("\n", "").isprintable()
+    if "--json" in rest:
+        assert json.loads(told.stdout)[0]["name"] == NAMED["name"]
+
+
+def test_changes_and_problems_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = Problem("/name\x1b[2J", "odd", "is \x9b2J")
+    authoring_commands.print_problems([problem])
+    authoring_commands.print_changes("rule", [Change("add", AuthoredKey("rule", "1", "7"), "\x1b[2J", None)])
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("add 7  \\x1b[2J\n", "error /name\\x1b[2J odd: is \\x9b2J\n")
 
 
 def test_no_control_character_reaches_the_terminal() -> None:

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from schemas.outputs import ConfigCause, ScoreChanged
+from schemas.state import ProfileState
+from schemas.times import DAY_MS
+from stream_app.scoring.org_rules import live_rules
 from stream_app.scoring.rulebook import ConfigRecord, fold
 from tests.scoring_kit import (
     CONTACTS,
@@ -97,23 +100,60 @@ def test_s31_unpublish_stops_scoring_and_keeps_scores(end: ConfigRecord) -> None
     assert told(fold_)[-1] == ("fit", 3, 5, [])
 
 
-def test_a_rule_that_moves_to_another_profile_pays_there_only() -> None:
+def test_S31_a_rule_that_leaves_default_pays_nobody_until_its_new_profile_is_published() -> None:
     fold_ = Fold(with_records(rulebook({"id": 1, **OPEN}), publish("fit", {"id": 1, **CLICK})))
     fold_.put(event("email_open"))
     fold_.put(event("email_click"))
     assert told(fold_) == [("default", 0, 5, [(1, 5)])]
     fold_.sweep(with_records(fold_.book, rule_record(0, id=1, profileId="fit", **OPEN)))
     assert fold_.put(event("email_open")).outcome == "no_effect"
-    fold_.put(event("email_click"))
-    assert told(fold_)[-1] == ("fit", 0, 10, [(2, 10)])
+    assert fold_.put(event("email_click")).outcome == "no_effect"
+    fold_.sweep(with_records(fold_.book, publish("fit", {"id": 1, **OPEN}, version=2)))
+    fold_.put(event("email_open"))
+    assert told(fold_)[-1] == ("fit", 0, 5, [(2, 5)])
 
 
-def test_an_id_that_two_publishes_froze_belongs_to_the_first_profile() -> None:
-    book = with_records(rulebook(), publish("b", {"id": 1, **OPEN}), publish("a", {"id": 1, **CLICK}))
-    fold_ = Fold(book)
-    assert fold_.put(event("email_open")).outcome == "no_effect"
-    fold_.put(event("email_click"))
-    assert told(fold_) == [("a", 0, 10, [(1, 10)])]
+@pytest.mark.parametrize("draft", [rule_record(0, id=1, profileId="b", **OPEN), ConfigRecord(b"rule:1:1", None, 0)])
+def test_S31_a_published_rule_pays_on_where_its_draft_has_moved_or_gone(draft: ConfigRecord) -> None:
+    tag = {"id": 2, "points": 20, "attribute": {"type": "tag", "op": "exists"}}
+    drafts = rulebook({"id": 1, "profileId": "a", **OPEN}, {"profileId": "a", **tag})
+    fold_ = Fold(with_records(drafts, publish("a", {"id": 1, **OPEN}, tag), publish("b")))
+    fold_.put(command("tag", "c", tag="x"))
+    fit = draft._replace(key=b"rule:1:2", value=draft.value and rule_record(0, **tag, profileId="b").value)
+    assert not fold_.sweep(with_records(fold_.book, draft, fit))
+    fold_.put(event())
+    assert told(fold_) == [("a", 0, 20, [(1, 20)]), ("a", 20, 25, [(2, 5)])]
+
+
+def test_a_rule_counts_in_one_profile() -> None:
+    """The one that took it last, by a publish or as a rule of default, until another takes it, whatever ends there."""
+    first, second = publish("a", {"id": 1, **OPEN}, {"id": 2, **OPEN}), publish("b", {"id": 1, **CLICK})
+    draft_of_a = publish("a", {"id": 1, **OPEN}, {"id": 2, **OPEN}, floor=-5)
+    of_default, gone = rule_record(0, id=1, **OPEN), ConfigRecord(b"rule:1:1", None, 0)
+    draft = rule_record(0, id=1, profileId="b", **OPEN)
+    table: list[tuple[list[ConfigRecord], dict[str, list[int]]]] = [
+        ([first], {"a": [1, 2]}),
+        ([first, second], {"a": [2], "b": [1]}),
+        ([second, first], {"a": [1, 2], "b": []}),
+        ([first, second, draft_of_a], {"a": [2], "b": [1]}),  # the same version: no publish
+        ([first, second, publish("a", {"id": 1, **OPEN}, version=2)], {"a": [1], "b": []}),
+        ([first, second, publish("b", version=2)], {"a": [2], "b": []}),
+        ([first, second, second._replace(value=None), draft_of_a], {"a": [2]}),
+        ([first, second, draft, gone], {"a": [2], "b": [1]}),
+        ([of_default, draft, first], {"a": [1, 2]}),
+        ([first, of_default], {"default": [1], "a": [2]}),
+        ([first, of_default, gone, draft_of_a], {"a": [2]}),
+        ([of_default, first], {"default": [1], "a": [2]}),
+        ([of_default, first, gone, draft_of_a], {"a": [2]}),
+        ([of_default, gone, first], {"a": [1, 2]}),
+        ([first, UNPUBLISHED._replace(key=b"profile:1:a", value=None), first], {"a": [1, 2]}),
+    ]
+    for records, wanted in table:
+        org = with_records(rulebook(), *records).org("1")
+        found = live_rules(org.authored, org.published)
+        assert {one: [rule.id for rule in rules] for one, rules in found.items()} == {"default": [], **wanted}, records
+        known = with_records(rulebook(), *records[:-1]), records[-1]
+        assert with_records(*known).org("1").published == org.published  # in pages
 
 
 @pytest.mark.parametrize(
@@ -185,6 +225,48 @@ def test_an_award_of_a_rule_is_cut_to_what_fits_in_its_profile() -> None:
     fold_.put(command("adjust", "c1", amount=MAX - 2, profile_id="fit"))
     fold_.put(event())
     assert told(fold_)[1:] == [("default", 0, 5, [(2, 5)]), ("fit", MAX - 2, MAX, [(3, 2)])]
+
+
+# ---------------------------------------------------------------------------------------------- sums
+def states_of(fold_: Fold) -> dict[str, ProfileState]:
+    assert fold_.contact is not None
+    return fold_.contact.core.profiles
+
+
+def test_D1_D18_the_sum_is_of_all_awards_whatever_is_shown_of_it() -> None:
+    """Of every profile its state has the count and the sum of all that was ever logged, corrections included."""
+    fit = {"id": 4, "points": 40, "attribute": {"type": "tag", "op": "exists"}}
+    shown = {"floor": -5, "ceiling": 12, "groups": [{"name": "mail", "max": 7}]}
+    rules = [{"id": 1, **OPEN, "group": "mail"}, {"id": 2, **CLICK, "points": -30}, fit]
+    halves = publish("half", {"id": 3, **OPEN, "points": 25}, decay={"halfLifeDays": 1})
+    book = with_records(rulebook(*rules), profile_record(0, **shown), halves)
+    book = with_records(book, publish("all", formula={"average": ["default", "half"]}))
+    fold_ = Fold(book)
+    given: list[Any] = [event() for _ in range(20)]
+    given += [command("tag", "c1", tag="x"), event("email_click"), command("set", "c2", amount=3)]
+    given += [command("adjust", "c3", amount=-90), command("adjust", "c4", amount=6, profile_id="half")]
+    for one in (*given, command("untag", "c5", tag="x"), event(), command("reset", "c6"), event()):
+        fold_.put(one)
+        fold_.wait(fold_.clock + DAY_MS)
+        logged: dict[str, list[int]] = {}
+        for change in fold_.changes:
+            logged.setdefault(change.profile_id, []).extend(award.points for award in change.awards)
+        kept = {name: (state.total, state.awards) for name, state in states_of(fold_).items()}
+        assert kept == {name: (sum(points), len(points)) for name, points in logged.items()}
+    states = states_of(fold_)
+    assert states["all"].awards == 0
+    fold_.sweep(with_records(book, DELETED._replace(key=b"profile:1:half")))
+    assert states_of(fold_)["half"] == states["half"]  # kept, whatever becomes of the profile
+
+
+def test_D1_every_limit_applies_to_what_is_shown() -> None:
+    group = {"groups": [{"name": "mail", "max": 7}]}
+    table: list[tuple[dict[str, Any], int]] = [({}, 25), ({"ceiling": 12}, 12), ({"floor": 30}, 30), (group, 7)]
+    for limits, shown in table:
+        fold_ = Fold(with_records(rulebook({"id": 1, **OPEN, "group": "mail"}), profile_record(0, **limits)))
+        for _ in range(5):
+            fold_.put(event())
+        assert (fold_.score, states_of(fold_)["default"].total) == (shown, 25)
 
 
 # ---------------------------------------------------------------------------------------------- limits and groups
@@ -269,6 +351,31 @@ def test_d20_an_operand_that_is_unpublished_counts_0() -> None:
     assert told(fold_)[-1] == ("all", 8, 0, [])
     assert fold_.sweep(with_records(fold_.book, publish("fit", version=2)))
     assert told(fold_)[-1] == ("all", 0, 8, [])
+
+
+def test_d26_a_reset_takes_what_a_profile_had_earned_before_it_got_a_formula() -> None:
+    grouped = {"id": 1, **OPEN, "group": "g"}
+    book = with_records(rulebook({"id": 2, **CLICK, "points": 40}), publish("fit", grouped, groups=[{"name": "g"}]))
+    fold_ = Fold(book)
+    for kind in ("email_open", "email_open", "email_click"):
+        fold_.put(event(kind))
+    fold_.sweep(with_records(fold_.book, publish("fit", version=2, formula={"average": ["default", "none"]})))
+    assert (fold_.shown("fit"), told(fold_)[-1]) == (20, ("fit", 10, 20, []))
+    assert fold_.put(command("reset", "c1")).outcome == "applied"
+    assert told(fold_)[-2:] == [("default", 40, 0, [(4, -40)]), ("fit", 20, 0, [(5, -10)])]
+    assert fold_.contact is not None
+    state = fold_.contact.core.profiles["fit"]
+    assert (state.total, state.awards, state.parts) == (0, 3, None)
+    fold_.sweep(with_records(fold_.book, publish("fit", grouped, version=3)))
+    assert fold_.shown("fit") == 0
+
+
+def test_s2_a_reset_tells_what_it_takes_from_a_formula_that_shows_as_before() -> None:
+    fold_ = Fold(with_records(rulebook(), publish("fit", {"id": 1, **OPEN})))
+    fold_.put(event())
+    fold_.sweep(with_records(fold_.book, publish("fit", version=2, formula={"average": ["default"]}, floor=7)))
+    fold_.put(command("reset", "c1"))
+    assert told(fold_)[1:] == [("fit", 5, 7, []), ("fit", 7, 7, [(2, -5)])]
 
 
 def test_d26_a_reset_resets_what_formulas_are_made_of() -> None:

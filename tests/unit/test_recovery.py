@@ -3,7 +3,13 @@
 import asyncio
 
 import pytest
-from aiokafka.errors import CorruptRecordException, KafkaConnectionError, OffsetOutOfRangeError, ProducerFenced
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    OffsetOutOfRangeError,
+    ProducerFenced,
+)
 
 from stream_app.delivery.errors import ChainBroken, HandlerFailed, PartitionStopped
 from stream_app.delivery.recovery import cancel_was_asked_for, what_stops
@@ -25,6 +31,10 @@ def test_what_kafka_mends_is_tried_again(error: Exception) -> None:
     ("error", "why"),
     [
         (CorruptRecordException("checksum"), "T-0 is damaged: CorruptRecordException('checksum')"),
+        (
+            MessageSizeTooLargeError("1 MB"),
+            "an output is larger than its topic takes: MessageSizeTooLargeError('1 MB')",
+        ),
         (ValueError("a bug"), "delivery raised ValueError('a bug')"),
         (PartitionStopped("it is said", "do this"), "it is said"),
         (HandlerFailed("the handler raised", "report it"), "the handler raised"),

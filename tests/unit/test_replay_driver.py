@@ -8,10 +8,10 @@ import pytest
 
 from schemas.journal import PARTITION_RECORD_KEY, BatchJournal, InputRange, PartitionRecord, SourceCounters, Sweep
 from stream_app.delivery.errors import HandlerFailed
-from stream_app.delivery.handler import Batch, Output
+from stream_app.delivery.handler import Batch, Committed, Output
 from stream_app.delivery.replay import NotReplayable, Replay, first_record
 from stream_app.delivery.stores import Checkpoint, MemoryStore
-from tests.connected.counter import Counter
+from tests.connected.counter import Counter, Counting
 
 SOURCE = "events"
 
@@ -112,3 +112,19 @@ def test_journal_that_does_not_fit_is_refused(entry: BatchJournal, why: str) -> 
 def test_handler_that_raises_is_told_with_the_position() -> None:
     with pytest.raises(HandlerFailed, match="at events-3 offset"):
         Replay(Counter("out"), 3, record()).apply(records(1, 10, 11, 5), [Row(10, 5, value=b"boom")])
+
+
+@pytest.mark.parametrize(
+    ("said", "wall"),
+    [({"ceiling": 9}, 9), ({"ceiling": 9, "wall": 12}, 12), ({"ceiling": 9, "clock_mode": "records"}, 0), ({}, 0)],
+)
+def test_the_wall_time_of_a_batch_is_its_ceiling_unless_said(said: dict[str, Any], wall: int) -> None:
+    begun: list[Batch] = []
+
+    class Noting(Counter):
+        def begin(self, batch: Batch, committed: Committed) -> Counting:
+            begun.append(batch)
+            return super().begin(batch, committed)
+
+    Replay(Noting("out"), 3, record()).apply(records(1, 10, 12, 9, **said), [Row(10, 9), Row(11, 8)])
+    assert [batch.wall for batch in begun] == [wall]

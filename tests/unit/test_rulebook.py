@@ -5,6 +5,8 @@ import pytest
 
 from schemas.times import parse_time
 from stream_app.scoring.rulebook import EMPTY_RULEBOOK, ConfigRecord, fold
+from stream_app.scoring.sweep import shown_may_move
+from tests.faults.otherwise import BODIES, RULES
 from tests.scoring_kit import (
     WRITTEN,
     Fold,
@@ -17,7 +19,7 @@ from tests.scoring_kit import (
 )  # fmt: skip
 
 OPEN = {"eventType": "email_open", "points": 1}
-HALF = {"halfLifeDays": 14}
+HALF, HALF7 = {"halfLifeDays": 14}, {"halfLifeDays": 7}
 QUIET: dict[str, Any] = {"id": 9, "points": -5, "inactivity": {"days": 30}}
 FROZEN = published_record(1, "fit", QUIET)
 
@@ -101,6 +103,26 @@ def test_a_record_whose_updated_at_is_no_time_counts_where_no_clock_acts() -> No
     folded = fold(EMPTY_RULEBOOK, map(untimed, records))
     assert folded.ignored == ()
     assert (list(folded.rulebook.org("1").rules), list(folded.rulebook.org("1").published)) == ([1, 2], ["fit"])
+
+
+@pytest.mark.parametrize(("first", "second"), [*BODIES, *(pair[::-1] for pair in BODIES)])
+def test_D15_a_body_that_is_only_written_otherwise_moves_nothing(first: dict[str, Any], second: dict[str, Any]) -> None:
+    made = [profile_record(0, decay=HALF7)._replace(value=None)]
+    for body in (first, second):
+        said = {"id": "default", "orgId": "1", "createdAt": WRITTEN, "updatedAt": WRITTEN, "decay": HALF7} | body
+        made.append(ConfigRecord(b"profile:1:default", json.dumps(said).encode(), 0))
+    before = with_records(EMPTY_RULEBOOK, *made[:2])
+    after = with_records(before, made[2])
+    assert after.org("1").clock == before.org("1").clock
+    assert not shown_may_move(before, after)
+
+
+@pytest.mark.parametrize(("first", "second"), [*RULES, *(pair[::-1] for pair in RULES)])
+def test_D24_a_rule_that_is_only_written_otherwise_moves_nothing(first: dict[str, Any], second: dict[str, Any]) -> None:
+    before = rulebook({"id": 1, "points": 1, **first})
+    after = with_records(before, rule_record(0, id=1, points=1, **second))
+    assert after.org("1").clock == before.org("1").clock
+    assert not shown_may_move(before, after)
 
 
 def test_thresholds_go_with_their_profile() -> None:

@@ -1,13 +1,22 @@
 """`leadstream score import` before it speaks to Kafka: what a file holds is told, and what is wrong with it."""
 
+import asyncio
 import json
+import os
+import threading
 import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from stream_app.operations import score_import
 from stream_app.operations.command_line import COMMANDS, root
+from stream_app.operations.replay import Outgoing
 from stream_app.operations.score_import import PRINTED, REPORTED
 
 
@@ -55,3 +64,57 @@ def test_wrong_use(tmp_path: Path) -> None:
     assert run(tmp_path, b"contactId,score\n", org="a b").exit_code == 2
     assert run(tmp_path, b"contactId,score\n", "--by", "").exit_code == 2
     assert CliRunner().invoke(root(COMMANDS), ["score", "import", "--org", "1", str(tmp_path / "no")]).exit_code == 2
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Outgoing]:
+    """Commands that an import hands to the producer, in place of a broker."""
+    taken: list[Outgoing] = []
+
+    @asynccontextmanager
+    async def no_producer(**_: Any) -> AsyncIterator[None]:
+        yield None
+
+    async def take(records: Iterable[Outgoing], *_: Any, **__: Any) -> Counter[str]:
+        taken.extend(records)
+        return Counter(record.topic for record in taken)
+
+    monkeypatch.setattr(score_import, "open_producer", no_producer)
+    monkeypatch.setattr(score_import, "replay", take)
+    monkeypatch.setattr(score_import, "run_on_topics", lambda _, work: asyncio.run(work))
+    return taken
+
+
+def imported(path: Path) -> Result:
+    line = ["--bootstrap-servers", "127.0.0.1:1", "--org", "1", "--yes", "--key", "k"]
+    return CliRunner().invoke(root(COMMANDS), ["score", "import", str(path), *line])
+
+
+def test_a_pipe_is_imported_as_a_file_is(tmp_path: Path, sent: list[Outgoing]) -> None:
+    rows = b"contactId,score\n" + b"".join(b"%d,5\n" % number for number in range(20_000))  # more than a pipe holds
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(rows,))
+    writer.start()
+    told = imported(path)
+    writer.join()
+    assert (told.exit_code, told.stdout) == (0, "imported 20000 scores  key k\n")
+    assert [record.key for record in sent] == [b"1:%d" % number for number in range(20_000)]
+
+
+def test_fewer_scores_sent_than_checked_fail_the_command(
+    tmp_path: Path, sent: list[Outgoing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_bytes(b"contactId,score\n1,5\n2,6\n")
+    check = score_import._check_file
+
+    def cut_behind(file: Path, lines: IO[bytes], build: Any) -> Any:
+        found = check(file, lines, build)
+        os.truncate(file, len(b"contactId,score\n1,5\n"))
+        return found
+
+    monkeypatch.setattr(score_import, "_check_file", cut_behind)
+    told = imported(path)
+    assert (told.exit_code, told.stdout, len(sent)) == (1, "imported 1 scores  key k\n", 1)
+    assert "had 2 scores when it was checked" in told.stderr

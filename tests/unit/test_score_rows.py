@@ -53,6 +53,7 @@ def test_rows_that_are_scores(file: bytes, expected: list[tuple[int, str, int, s
         (b",7", "invalid_contact_id"), (b"a\x00b,7", "invalid_contact_id"), (b'"a\nb",7', "invalid_contact_id"),
         (b"x" * 129 + b",7", "invalid_contact_id"), (b"\xc2\x85,7", "invalid_contact_id"),
         *((b"42," + text.encode(), "invalid_score") for text in NO_SCORES),
+        (b"42," + b"x" * 1_000_000, "invalid_score"), (b'42,"' + b"\n" * 200_000 + b'"', "invalid_score"),
     ],
 )  # fmt: skip
 def test_a_bad_row_is_named_and_the_others_stay(row: bytes, code: str) -> None:
@@ -84,7 +85,7 @@ def test_a_reason_has_500_characters_at_most() -> None:
         (b'contactId,score\n1,1\n"2"x,2\n3,3\n', 3, "invalid_csv", (), 1),
         (b'contactId,score\n1,1\n"2,2\n3,3\n', 3, "invalid_csv", (), 1),
         (b"contactId,score\n1,1\r2,2\r", 2, "invalid_csv", (), 0),
-        (b'contactId,score\n"1\n2",1\n' + b"x" * 200_000 + b",2\n", 4, "invalid_csv", (), 1),
+        (b'contactId,score\n"1\n2",1\n' + b"x" * 1_100_000 + b",2\n", 4, "invalid_csv", (), 1),
     ],
 )  # fmt: skip
 def test_what_spoils_the_file_ends_it(file: bytes, line: int, code: str, columns: tuple[str, ...], before: int) -> None:

@@ -64,6 +64,26 @@ def test_dotenv_takes_comments_quotes_and_blank_lines(tmp_path: Path) -> None:
     assert (found.app_id, found.prefix) == ("a-b", "x")
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ('"k" # c', "k"),
+        ("'k'   # c", "k"),
+        ('"k # no comment"', "k # no comment"),
+        ("k#no-comment # c", "k#no-comment"),
+        ("#k", "#k"),
+        (" # c", None),
+        ('""', None),
+        (r'"a\"b"', 'a"b'),
+        (r"'it\'s \n'", r"it's \n"),
+        (r'"a\tb\\$c"', "a\tb\\$c"),
+    ],
+)
+def test_dotenv_reads_quotes_and_comments_as_compose_does(tmp_path: Path, line: str, value: str | None) -> None:
+    (tmp_path / ".env").write_text(f"LEADSTREAM_ROOT_KEY={line}\n")
+    assert settings(tmp_path).root_key == value
+
+
 def test_toml_takes_lists_and_booleans(tmp_path: Path) -> None:
     (tmp_path / "leadstream.toml").write_text('engagement_topics = ["a:keyed", "b:any"]\nssl_check_hostname = false\n')
     found = settings(tmp_path)
@@ -82,7 +102,12 @@ def test_toml_takes_lists_and_booleans(tmp_path: Path) -> None:
         ("prefix", "a b", "not 1-100 of"),
         ("store", "disk", "not one of memory, rocksdb"),
         ("ssl_check_hostname", "maybe", "neither true nor false"),
+        ("bootstrap_servers", "localhost:99999", "a port is an integer from 1 to 65535"),
+        ("bootstrap_servers", "localhost:0", "a port is an integer from 1 to 65535"),
         ("advertised_url", "worker:6066", "not http(s)"),
+        ("advertised_url", "http://worker:99999", "not http(s)"),
+        ("advertised_url", "http://::1:6066", "not http(s)"),
+        ("advertised_url", "http://:6066", "not http(s)"),
         ("redis_url", "s3cret", "cannot be used"),
     ],
 )
@@ -99,6 +124,8 @@ def test_an_error_names_variable_and_problem(tmp_path: Path, name: str, text: st
     [
         (".env", "just words", "line 1 is not NAME=value"),
         (".env", b"\xff=1", "not UTF-8"),
+        (".env", 'A="b', "line 1 has a quote that does not end"),
+        (".env", 'A="b"c', "or text behind it"),
         ("leadstream.toml", "x = ", "Invalid value"),
         ("leadstream.toml", "partition = 3", "no such setting (leadstream.toml); partitions?"),
     ],
@@ -108,6 +135,19 @@ def test_an_unreadable_file_is_named(tmp_path: Path, file: str, text: str | byte
     with pytest.raises(SettingsError) as caught:
         settings(tmp_path)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("file", [".env", "leadstream.toml"])
+def test_a_directory_is_no_file_of_settings(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).mkdir()
+    with pytest.raises(SettingsError, match=f"^{file}: cannot be read: Is a directory$"):
+        settings(tmp_path)
+
+
+@pytest.mark.parametrize("bind", ["::1", "[::1]"])
+def test_an_address_of_ipv6_is_in_brackets_in_the_url(tmp_path: Path, bind: str) -> None:
+    found = settings(tmp_path, web_bind=bind)
+    assert (found.web_bind, found.advertised_url) == ("::1", "http://[::1]:6066")
 
 
 def test_words_are_taken_whatever_their_case(tmp_path: Path) -> None:

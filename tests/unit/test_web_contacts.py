@@ -71,6 +71,8 @@ async def test_pushmails_three_fields_come_first() -> None:
         ("GET", "/v1/contacts?sort=-score", None, "?sort"), ("GET", "/v1/contacts?limit=101", None, "?limit"),
         ("GET", "/v1/contacts?minScore=1.5", None, "?minScore"), ("GET", "/v1/contacts?cursor=%21", None, "?cursor"),
         ("GET", f"/v1/contacts?maxScore={2**63}", None, "?maxScore"),
+        ("GET", "/v1/contacts?above=50", None, "?above"), ("GET", "/v1/contacts?below=50", None, "?below"),
+        ("GET", "/v1/contacts?limit=5&label=hot", None, "?label"), ("GET", "/v1/contacts?segment=1", None, "?segment"),
         ("GET", "/v1/contacts?profileId=A", None, "?profileId"), ("GET", "/v1/commands/x", None, "?contactId"),
         ("POST", "/v1/contacts/a%00b/score", {"points": 1}, "/id"), ("GET", f"/v1/contacts/{'x' * 129}", None, "/id"),
         ("DELETE", f"{PATH}/tags/{'x' * 129}", None, "/tag"),

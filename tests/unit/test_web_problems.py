@@ -85,15 +85,17 @@ async def test_unexpected_exception_shows_an_id_and_nothing_else(caplog: pytest.
         raise RuntimeError("the secret is 1234")
 
     world = World()
-    world.app.router.add_get("/broken", broken)
+    world.app.router.add_get("/broken/{id}", broken)
     async with serving(world) as client:
         with caplog.at_level(logging.ERROR, "stream_app.web.problems"):
-            answer = await client.get("/broken", headers=bearer())
+            answer = await client.get("/broken/jane@example.com", headers=bearer())
         text = await answer.text()
         assert answer.status == 500
         assert "1234" not in text
         assert "Traceback" not in text
         assert json.loads(text)["requestId"] in caplog.text
+        assert "GET /broken/{id}\n" in caplog.text
+        assert "jane" not in caplog.text
 
 
 async def test_a_body_that_is_not_what_its_encoding_says_is_told_and_not_logged(
@@ -109,6 +111,36 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_told_and_not_logged(
                 assert (answer.status, (await answer.json())["code"]) == (400, "unreadable_body")
     finally:
         await server.stop()
+    assert [record.name for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"GET /v1/contacts/jane@example.com HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 9000, b"GET /?jane=" + b"x" * 9000,
+        b"GET /v1/contacts/jane HTTP/1.1\r\nHost: a\r\nbad jane: 1", b"GET /jane\xff HTTP/1.1\r\nHost: a",
+        b"jane\x01 / HTTP/1.1", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: jane", b"jane", b"GET / jane/9.9",
+    ],
+)  # fmt: skip
+async def test_what_is_no_http_is_a_problem_that_does_not_quote_it(
+    lines: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = WebServer(World().app, "127.0.0.1", 0)
+    await server.start()
+    try:
+        reader, writer = await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
+        writer.write(lines + b"\r\n\r\n")
+        async with asyncio.timeout(20):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")  # to the end: it closes the connection
+        writer.close()
+    finally:
+        await server.stop()
+    assert head.startswith(b"HTTP/1.1 400 ") or head.startswith(b"HTTP/1.0 400 ")
+    assert b"Content-Type: application/problem+json" in head
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (400, "unreadable_request")
+    assert f"X-Request-Id: {problem['requestId']}".encode() in head
+    assert b"jane" not in body and b"aiohttp" not in head.lower()
     assert [record.name for record in caplog.records if record.exc_info] == []
 
 

@@ -309,13 +309,46 @@ async def test_a_rule_that_has_moved_stays_where_it_is(served: Served) -> None:
     await served.data("POST", PROFILES, NEW)
     await served.data("POST", f"{FIT}/publish")
     await served.data("PUT", f"{RULES}/2", {"profileId": "default"})
-    for path, body in ((f"{FIT}/discard", None), (f"{FIT}/rollback", {"version": 1})):
+    assert ids(await served.data("GET", FIT), "published") == [1]
+    for path, body, warnings in ((f"{FIT}/discard", None, []), (f"{FIT}/rollback", {"version": 1}, ["rule_moved"])):
         answer = await (await served.ask("POST", path, body)).json()
-        assert [one["code"] for one in answer["meta"]["warnings"]] == ["rule_moved"]
+        assert [one["code"] for one in answer.get("meta", {}).get("warnings", [])] == warnings
         assert (answer["data"]["status"], ids(answer["data"], "published")) == ("published", [1])
         assert scores(served, "default", "fit") == [10, 5]
     wrong = await served.problem("PUT", FIT, {"rules": [{**CLICK, "id": 2}]})
     assert wrong == (400, "invalid_body", [("/rules/0/id", "other_profile")])
+
+
+async def test_S31_edits_of_a_draft_move_no_rule_that_is_published(served: Served) -> None:
+    """Of rules 1 and 2 of fit the second moves to the draft of other: that scores when other is published."""
+    await served.data("POST", PROFILES, NEW)
+    await served.data("POST", f"{FIT}/publish")
+    await served.data("POST", PROFILES, {"id": "other", "name": "Other"})
+    await served.data("POST", f"{PROFILES}/other/publish")
+    await served.data("PUT", f"{RULES}/2", {"profileId": "other", "points": 50})
+    assert scores(served, "fit", "other") == [15, 0]
+    seen = await served.ask("GET", FIT)
+    assert wholes((await seen.json())["data"]) == ("draft", 1, [5], [5, 10])
+    discarded = await (await served.ask("POST", f"{FIT}/discard")).json()
+    assert [one["code"] for one in discarded["meta"]["warnings"]] == ["rule_moved"]
+    assert (wholes(discarded["data"]), scores(served, "fit", "other")) == (("draft", 1, [5], [5, 10]), [15, 0])
+    seen = await served.ask("GET", FIT)
+    await served.data("POST", f"{PROFILES}/other/publish")
+    assert scores(served, "fit", "other") == [5, 50]
+    after = await served.ask("GET", FIT)
+    assert wholes((await after.json())["data"]) == ("published", 1, None, [5])
+    assert after.headers["ETag"] != seen.headers["ETag"]
+    await served.data("PUT", FIT, {"name": "Fit", "floor": -5})  # tells of the publish of version 1 again
+    assert scores(served, "fit", "other") == [5, 50]
+    await served.ask("DELETE", f"{RULES}/2")
+    assert scores(served, "fit", "other") == [5, 50]
+    back = await (await served.ask("POST", f"{FIT}/rollback", {"version": 1})).json()
+    assert [one["code"] for one in back["meta"]["warnings"]] == ["rule_moved"]
+    assert (ids(back["data"], "published"), scores(served, "fit", "other")) == ([1], [5, 50])
+    await served.data("POST", f"{PROFILES}/other/publish")
+    assert scores(served, "fit", "other") == [5, 0]
+    back = await served.data("POST", f"{FIT}/rollback", {"version": 1})
+    assert (ids(back, "published"), scores(served, "fit", "other")) == ([1, 2], [15, 0])
 
 
 async def test_an_etag_stands_for_a_profile_with_its_rules(served: Served) -> None:
@@ -456,7 +489,7 @@ async def test_a_list_tells_anew_what_has_changed_only(served: Served, monkeypat
     assert await listed("fit", "old") == {"default": "published", "fit": "draft", "old": "draft"}
     await served.data("POST", f"{PROFILES}/old/publish")
     await served.data("POST", RULES, CLICK)
-    assert (await listed("default", "old"))["old"] == "published"
+    assert set((await listed("default", "fit", "old")).values()) == {"published"}  # rule 1 was taken from fit
     assert (await served.ask("DELETE", FIT)).status == 204
     assert (await listed()).keys() == {"default", "old"}
     assert (await served.ask("DELETE", f"{RULES}/1")).status == 204

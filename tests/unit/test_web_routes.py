@@ -9,6 +9,7 @@ from aiohttp import ClientResponse, ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.ingest import IngestProgress
+from stream_app.delivery import PartitionStatus
 from stream_app.delivery.rekey import RekeyStatus
 from stream_app.reading.subscription import Message
 from stream_app.web.page_files import POLICY
@@ -80,7 +81,11 @@ async def test_metrics_are_read_at_scrape_time() -> None:
         assert metrics["leadstream_once_values_forgotten_total", ()] == 2
         assert metrics["process_cpu_seconds_total", ()] > 0
         world.partitions.status[0] = running(0, lag=77)
-        assert (await scrape())["leadstream_lag_records", ("0", "leadstream.engagement")] == 77
+        world.partitions.status[1] = PartitionStatus(1, "stopped", "a bug")
+        metrics = await scrape()
+        assert metrics["leadstream_lag_records", ("0", "leadstream.engagement")] == 77
+        assert metrics["leadstream_partition_phase", ("1", "stopped")] == 1
+        assert ("leadstream_rulebook_version", ("1",)) not in metrics
 
 
 def test_frame_cannot_be_broken_by_data() -> None:

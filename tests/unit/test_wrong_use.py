@@ -1,0 +1,165 @@
+"""What the command line refuses before it asks anybody: a sentence and an exit code, never a traceback."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stream_app.operations import topic_administration
+from stream_app.operations.command_line import COMMANDS, root
+from stream_app.settings import declared_topics, load_settings
+
+NOT_UTF8 = os.fsdecode(b"4\xff2")  # as the interpreter gives an argument of such bytes
+
+
+def run(*line: str) -> Result:
+    return CliRunner().invoke(root(COMMANDS), line)
+
+
+def told(result: Result) -> str:
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["score", "get", "--org", "1"],
+        ["state", "get", "--org", "1"],
+        ["score", "adjust", "--org", "1", "--reason", "r", "5"],
+    ],
+)
+@pytest.mark.parametrize("contact", ["", NOT_UTF8, "x" * 129, "a\x00b"])
+def test_a_contact_that_is_no_id_is_wrong_use(line: list[str], contact: str) -> None:
+    at = len(line) - (line[-1] == "5")
+    refused = run(*line[:at], contact, *line[at:], "--bootstrap-servers", "127.0.0.1:1")
+    assert refused.exit_code == 2
+    assert "an id " in told(refused)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["score", "export"],
+        ["state", "dump"],
+        ["rules", "list"],
+        ["profiles", "list"],
+        ["keys", "list"],
+        ["generate"],
+        ["score", "get", "42"],
+    ],
+)
+@pytest.mark.parametrize("org", ["", "my org", NOT_UTF8])
+def test_an_org_that_is_none_is_wrong_use(line: list[str], org: str) -> None:
+    refused = run(*line, "--org", org, "--bootstrap-servers", "127.0.0.1:1")
+    assert refused.exit_code == 2
+    assert "id " in told(refused)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["generate", "--rate"],
+        ["generate", "--skew"],
+        ["generate", "--bad-share"],
+        ["demo", "--speed"],
+        ["demo", "--times-original"],
+        ["chaos", "--rate"],
+        ["chaos", "--minutes"],
+    ],
+)
+def test_a_number_that_is_not_finite_is_wrong_use(line: list[str], number: str) -> None:
+    refused = run(*line, number)
+    assert refused.exit_code == 2
+    assert line[-1] in told(refused)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["worker", "--bootstrap-servers", "127.0.0.1:1"],
+        ["demo", "--bootstrap-servers", "127.0.0.1:1"],
+        ["demo"],
+        ["broker", "status"],
+        ["broker", "start"],
+        ["broker", "stop"],
+    ],
+)
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path, line: list[str]) -> None:
+    (tmp_path / "file").write_text("no folder")
+    refused = run(*line, "--data-dir", str(tmp_path / "file"))
+    assert refused.exit_code == 1
+    assert str(tmp_path / "file") in told(refused)
+
+
+def test_config_check_fails_for_an_address_that_nobody_can_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LEADSTREAM_ADVERTISED_URL", "http://worker-1:99999")
+    refused = run("config", "check")
+    assert (refused.exit_code, "LEADSTREAM_ADVERTISED_URL" in refused.stdout) == (1, True)
+
+
+SKIP = ["partition", "skip", "--partition", "0", "--topic", "in", "--from", "0", "--to", "1", "--yes"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["generate"],
+        ["rules", "list", "--org", "1"],
+        ["rules", "put", "--org", "1", "-"],
+        ["profiles", "get", "--org", "1", "default"],
+        ["profiles", "publish", "--org", "1", "a"],
+        ["profiles", "versions", "--org", "1", "a"],
+        ["keys", "create", "--org", "1", "--scope", "read"],
+        ["keys", "list", "--org", "1"],
+        ["keys", "revoke", "a", "--yes"],
+        ["score", "get", "--org", "1", "42"],
+        ["score", "adjust", "--org", "1", "42", "5"],
+        ["score", "export", "--org", "1"],
+        ["state", "dump"],
+        ["state", "verify"],
+        ["partition", "show"],
+        ["dead-letters", "list"],
+        ["dead-letters", "redrive", "--all"],
+        SKIP,
+    ],
+    ids=lambda line: "-".join(line[:2]),
+)
+def test_nobody_asks_for_a_topic_by_name_before_it_is_there(line: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker with auto.create.topics.enable would create it, with the broker's partition count."""
+
+    async def refuse(*_: object) -> None:
+        raise topic_administration.TopicsRefused("there is no such topic yet")
+
+    monkeypatch.setattr(topic_administration, "check_topics", refuse)
+    refused = CliRunner().invoke(root(COMMANDS), [*line, "--bootstrap-servers", "127.0.0.1:1"], input="[]")
+    assert (refused.exit_code, told(refused)) == (1, "Error: there is no such topic yet\n")
+
+
+async def test_topics_are_looked_for_among_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings({"bootstrap_servers": "127.0.0.1:1"}, {}, tmp_path)
+    there = [{"topic": "leadstream.config", "partitions": [{"replicas": [1]}]}, {"topic": "other", "partitions": []}]
+    asked: list[tuple[object, ...]] = []
+
+    class Admin:
+        async def describe_topics(self, *names: object) -> list[dict[str, object]]:
+            asked.append(names)
+            return [topic for topic in there if topic["partitions"]]
+
+    @asynccontextmanager
+    async def administration(_: object) -> AsyncIterator[Admin]:
+        yield Admin()
+
+    monkeypatch.setattr(topic_administration, "administration", administration)
+    topics = declared_topics(settings)
+    await topic_administration.check_topics(settings, [topics.config])
+    with pytest.raises(topic_administration.TopicsRefused, match=r"leadstream\.api-keys is missing"):
+        await topic_administration.check_topics(settings, [topics.config, topics.api_keys])
+    assert asked == [(), ()]
