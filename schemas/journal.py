@@ -64,9 +64,10 @@ class BatchJournal(msgspec.Struct, rename="camel", gc=False, omit_defaults=True)
     """One transaction of one partition.
 
     Before each record the clock is ``max(clock so far, min(ceiling, the record's timestamp))``; after the batch it is
-    ``clock``.  ``ceiling`` is the newest timestamp of the slowest other source that has unread input, at most the
-    owner's wall time.  With ``clock_mode`` records the clock is the newest event time seen.  ``wall`` is that wall time
-    where it is not ``ceiling``: an award of a score that decays is no older than its input, though the clock lags.
+    ``clock``.  ``ceiling`` is how far the slowest other source was known, by its newest record read while it has unread
+    input, else by when it was last read to its end; at most the owner's wall time.  With ``clock_mode`` records the
+    clock is the newest event time seen.  ``wall`` is that wall time where it is not ``ceiling``: an award of a score
+    that decays is no older than its input, though the clock lags.
     """
 
     seq: int

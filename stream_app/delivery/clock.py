@@ -14,12 +14,15 @@ def ceiling(newest: Mapping[str, int], ends: Mapping[str, int | None], reading: 
     it has unread input.  A source of which nothing was read yet holds the clock at 0, one that does not answer where
     it stood.
     """
-    others = ((topic, end) for topic, end in ends.items() if topic != reading)
-    return min([wall, *(newest.get(topic, 0) if end is None else end for topic, end in others)])
+    return min([wall, *(_known(newest, topic, end) for topic, end in ends.items() if topic != reading)])
 
 
 def after(clock: int, newest: Mapping[str, int], ends: Mapping[str, int | None], wall: int) -> int:
-    """Return the clock when nothing more is being read: wall time if every source is at its end, else the slowest."""
+    """Return the clock when nothing more is being read: how far the slowest source is known, never beyond ``wall``."""
     # INVARIANT: the_clock_never_goes_back_across_owners
-    behind = [newest.get(topic, 0) for topic, end in ends.items() if end is None]
-    return max(clock, min([wall, *(behind or (end for end in ends.values() if end is not None))]))
+    return max(clock, min([wall, *(_known(newest, topic, end) for topic, end in ends.items())]))
+
+
+def _known(newest: Mapping[str, int], topic: str, end: int | None) -> int:
+    """Return up to when a source is known: its newest record read while it has unread input, else when it answered."""
+    return newest.get(topic, 0) if end is None else end

@@ -61,6 +61,7 @@ class RocksStore:
         while iterator.valid():
             yield iterator.key(), iterator.value()
             iterator.next()
+        iterator.status()  # raises where it ended early, at what cannot be read
 
     def walk(self, records: int) -> Iterator[list[tuple[bytes, bytes]]]:
         """Yield every record in slices; an iterator holds the lock of a closed store, so none outlives its slice."""
@@ -126,6 +127,7 @@ class RocksStore:
         while iterator.valid() and (name := iterator.key()).startswith(DUE_PREFIX):
             yield name[len(DUE_PREFIX) :]
             iterator.next()
+        iterator.status()
 
     def _counts(self, packed: bytes) -> bool:
         due, key = split(packed)

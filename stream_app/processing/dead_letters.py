@@ -1,7 +1,8 @@
 """Dead letters: what could not be an input, as received, with the reasons in headers (contract: Dead letters).
 
-Laws: the original key, value and headers come first and untouched; only the value of a too_large record is cut, and
-then its length and hash say so; ``leadstream-redrive-count`` says how often the record was sent again before.
+Laws: the original key, value and headers come first and untouched, but that a header's name that is no UTF-8 is
+escaped (`aiokafka_records`); only the value of a too_large record is cut, and then its length and hash say so;
+``leadstream-redrive-count`` says how often the record was sent again before.
 """
 
 from hashlib import sha256

@@ -3,7 +3,8 @@
 Laws: two numbers that were kept apart: awards as the topic has them, read into the local score log, and the total that
 scoring carries on from batch to batch; only what can be compared is: the log has read all that is committed, and has
 every row of the contact back to its first award, or must have; what differs is read again a while later before it
-is told.  It gives way: a slice a second, which costs some ms; rows are read in the score log's thread.
+is told.  A partition that cannot be compared, for its state cannot be read, has no figure and is tried again; others go
+on.  It gives way: a slice a second, which costs some ms; rows are read in the score log's thread.
 Reads committed state and the local logs; writes nothing.
 """
 
@@ -38,12 +39,20 @@ _decode_core: Final = msgspec.msgpack.Decoder(Core).decode
 
 @dataclass(slots=True)
 class _Walk:
-    """Where a pass over a partition stands, and by how much contacts differ that did when they were last compared."""
+    """Where a pass over a partition stands, and by how much contacts differ that did when they were last compared.
+
+    ``failed`` from when something could not be read until a whole pass has been made.
+    """
 
     committed: CommittedView
     slices: Iterator[list[tuple[bytes, bytes]]]
     left: list[bytes] = field(default_factory=list[bytes])
     differ: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    failed: bool = False
+
+    def begin(self, left: Iterable[bytes] = ()) -> None:
+        """Begin another pass, with some contacts first."""
+        self.slices, self.left = self.committed.walk(SLICE_RECORDS), list(left)
 
 
 class LedgerAudit:
@@ -61,8 +70,8 @@ class LedgerAudit:
 
     @property
     def differences(self) -> dict[int, int]:
-        """By how many points, taken absolutely, ledger and totals differ, by partition."""
-        return {partition: sum(walk.differ.values()) for partition, walk in sorted(self._walks.items())}
+        """By how many points, taken absolutely, ledger and totals differ, by partition that can be compared."""
+        return {part: sum(walk.differ.values()) for part, walk in sorted(self._walks.items()) if not walk.failed}
 
     async def start(self) -> None:
         """Begin to compare; returns at once."""
@@ -84,26 +93,24 @@ class LedgerAudit:
             return
         self._last = next((partition for partition in running if partition > self._last), running[0])
         committed = self._partitions.committed(self._last)
-        if committed is not None:
-            await self._slice(self._last, self._walk(self._last, committed))
+        if committed is None:
+            return
+        walk = self._walks.get(self._last)
+        if walk is None or walk.committed is not committed:
+            walk = self._walks[self._last] = _Walk(committed, committed.walk(SLICE_RECORDS))
+        try:
+            _go_on(walk)
+            await self._slice(self._last, walk)
+        except Exception as error:
+            if not walk.failed:
+                logger.exception("ledger of partition %d is not compared: %s", self._last, type(error).__name__)
+            walk.failed = True
+            walk.begin()
 
     async def _for_ever(self) -> None:
         while True:
             await asyncio.sleep(STEP_SECONDS)
             await self.step()
-
-    def _walk(self, partition: int, committed: CommittedView) -> _Walk:
-        walk = self._walks.get(partition)
-        if walk is None or walk.committed is not committed:
-            walk = self._walks[partition] = _Walk(committed, committed.walk(SLICE_RECORDS))
-        if walk.left:
-            return walk
-        rows = next(walk.slices, None)
-        if rows is None:  # what differed is compared once more: some of it may have been erased
-            walk.slices, walk.left = committed.walk(SLICE_RECORDS), list(walk.differ)
-        else:
-            walk.left = [name.removesuffix(_CORE_SUFFIX) for name, _ in rows if name.endswith(_CORE_SUFFIX)]
-        return walk
 
     async def _slice(self, partition: int, walk: _Walk) -> None:
         found, walk.left = await self._compare(partition, walk.committed, walk.left)
@@ -148,6 +155,18 @@ class LedgerAudit:
                 found[key] = points
                 self.compared += 1
         return found, left
+
+
+def _go_on(walk: _Walk) -> None:
+    """Take the next contacts of a pass where none are left; at its end begin another."""
+    if walk.left:
+        return
+    rows = next(walk.slices, None)
+    if rows is None:
+        walk.failed = False
+        walk.begin(walk.differ)  # what differed is compared once more: some of it may have been erased
+    else:
+        walk.left = [name.removesuffix(_CORE_SUFFIX) for name, _ in rows if name.endswith(_CORE_SUFFIX)]
 
 
 def _cores(committed: CommittedView, keys: list[bytes]) -> tuple[dict[bytes, Core | None], list[bytes]]:

@@ -127,6 +127,14 @@ def _head(value: bytes) -> _Head:
         return _Head()
 
 
+def _paid(value: bytes) -> _Change:
+    """Return what a change paid, nothing for what is not one."""
+    try:
+        return _decode_paid(value)
+    except REFUSED:
+        return _Change("", [])
+
+
 def shared_cache() -> Any:
     """Return a block cache for all logs of a worker."""
     return Cache(CACHE_BYTES)
@@ -179,11 +187,11 @@ class LogStore:
         return added, True
 
     def ledger(self, key: bytes, log_id: int) -> Ledger:
-        """Return the sum of a contact's rows up to a log id, each counted once."""
+        """Return the sum of a contact's rows up to a log id, each counted once; what is no change has none."""
         paid: dict[int, tuple[str, int]] = {}
         with _breaking():
             for _, value in _scan(self._db, key + NUL, log_id, keep=False):
-                change = _decode_paid(value)
+                change = _paid(value)
                 paid.update({row.log_id: (change.profile_id, row.points) for row in change.awards})
         points: dict[str, int] = {}
         for profile_id, its in paid.values():

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -91,4 +92,26 @@ def test_the_index_equals_a_search_of_all_records(make: Make, tmp_path: Path) ->
         wanted = sorted((int(v), k.encode()) for k, v in now.items() if v is not None and v.isdigit())
         assert sorted(set(store.dues())) == wanted
         assert [due for due, _ in store.dues()] == sorted(due for due, _ in store.dues())
+    store.close()
+
+
+@pytest.mark.parametrize("what", ["walk", "scan", "dues"])
+def test_what_the_disk_has_damaged_is_an_error_not_the_end(what: str, tmp_path: Path) -> None:
+    store = RocksStore(tmp_path / "store", due_of)
+    values = {f"{number:06}": b"%d" % (10_000 + number) for number in range(2_000)}
+    noise = {f"x{name}": b"x" + sha256(value).hexdigest().encode() for name, value in values.items()}
+    put(store, 1, **values, **noise)
+    store.close()
+    for _ in range(2):  # the first opening writes the log into files
+        store = RocksStore(tmp_path / "store", due_of)
+        store.close()
+    (table,) = (tmp_path / "store").glob("*.sst")
+    data = bytearray(table.read_bytes())
+    at = data.find(b"\x00\x00due") + 4_000 if what == "dues" else len(data) // 2
+    data[at : at + 32] = b"\xde\xad\xbe\xef" * 8
+    table.write_bytes(data)
+    store = RocksStore(tmp_path / "store", due_of)
+    read = {"walk": lambda: store.walk(100), "scan": lambda: store.scan(b""), "dues": store.dues}
+    with pytest.raises(Exception, match="Corruption"):
+        list(read[what]())
     store.close()

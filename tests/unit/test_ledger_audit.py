@@ -210,3 +210,28 @@ async def test_partitions_take_turns(tmp_path: Path) -> None:
     for _ in range(5):
         await audit.step()
     assert asked == [0, 1, 2, 0, 1]
+
+
+async def test_a_partition_that_cannot_be_read_has_no_figure_is_told_once_and_compared_again_when_mended(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await worker.read()
+    await worker.steps()
+    name = b"1:3" + SEPARATOR + CORE
+    good, worker.store.records[name] = worker.store.records[name], b"\xc1"
+    worker.change_total("8", by=11)
+    await worker.steps()
+    assert worker.difference is None
+    assert [record.getMessage() for record in caplog.records] == ["ledger of partition 0 is not compared: DecodeError"]
+    worker.store.records[name] = good
+    await worker.steps()
+    assert worker.difference == 11
+
+
+async def test_a_record_of_the_topic_that_is_no_score_change_leaves_the_log_as_it_is(worker: Worker) -> None:
+    worker.now = day(200) / 1000
+    worker.records.append((b"1:4", b'{"id":"x","profileId":"default","awards":[{"logId":2,"points":1.5}]}'))
+    held = await worker.read()
+    await worker.steps(1)
+    assert (held.broken, worker.difference) == ("", 0)
+    assert worker.audit.compared >= len(CONTACTS) - 1
