@@ -51,12 +51,13 @@ class Overlay:
     """One batch's contacts; ``window`` is the number of remembered event ids (S4).
 
     ``dues`` are the due times that contacts have now and had not before, by the key of their core; ``forgotten`` counts
-    the values that fell out of memories of rules with ``oncePer``; both up to the last `settle`.
+    the values that fell out of memories of rules with ``oncePer``; both up to the last `settle`.  ``read_bytes`` says
+    how much `complete` has read.
     """
 
     def __init__(self, committed: Committed, window: int) -> None:
         self.entries: dict[bytes | None, Entry] = {}
-        self.forgotten = 0
+        self.forgotten = self.read_bytes = 0
         self.dues: dict[bytes, int] = {}
         self._committed = committed
         self._window = window
@@ -77,14 +78,16 @@ class Overlay:
         entry = self.entries[key] = Entry(org_id, contact_id, contact, contact, False)
         return entry
 
-    def complete(self, key: bytes, entry: Entry) -> None:
+    def complete(self, key: bytes, entry: Entry) -> Contact:
         """Load commands and facts into both states: neither has changed them yet, and an erasure comes after this."""
         stored, contact = cast("Contact", entry.stored), cast("Contact", entry.contact)
-        entry.stored = full = sections.complete(self._state(key), key, stored)
+        full, size = sections.complete(self._state(key), key, stored)
+        self.read_bytes += size
+        entry.stored, entry.complete = full, True
         entry.contact = (
             full if contact is stored else msgspec.structs.replace(contact, commands=full.commands, facts=full.facts)
         )
-        entry.complete = True
+        return entry.contact
 
     def recall(self, key: bytes, entry: Entry, rule_ids: Sequence[int]) -> None:
         """Load the memories of rules into both states: what is not loaded, neither has changed."""

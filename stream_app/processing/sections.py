@@ -84,13 +84,14 @@ def load(state: Readable, key: bytes, window: int) -> Contact | None:
     return Contact(core, b"".join(state.get(_segment(key, number)) or b"" for number in numbers))
 
 
-def complete(state: Readable, key: bytes, contact: Contact) -> Contact:
-    """Return a loaded contact with its commands and facts."""
+def complete(state: Readable, key: bytes, contact: Contact) -> tuple[Contact, int]:
+    """Return a loaded contact with its commands and facts, and how many bytes these have."""
     has = contact.core.has
     commands = state.get(key + COMMANDS_SUFFIX) if has & HAS_COMMANDS else None
     facts = state.get(key + FACTS_SUFFIX) if has & HAS_FACTS else None
     known = decode_facts(facts) if facts else NO_FACTS
-    return Contact(contact.core, contact.older, commands or b"", known, contact.once, contact.visits)
+    full = Contact(contact.core, contact.older, commands or b"", known, contact.once, contact.visits)
+    return full, len(commands or b"") + len(facts or b"")
 
 
 def recall(state: Readable, key: bytes, rule_ids: Iterable[int]) -> dict[int, Once]:

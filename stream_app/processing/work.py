@@ -7,6 +7,7 @@ Reads ``Committed``; writes the Effects.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -30,6 +31,8 @@ from stream_app.scoring.sweep import asks_facts, sweep
 Role = Literal["engagement", "rekeyed", "contacts", "commands"]
 
 Reader = Callable[[Record, int, Entry | None], EngagementEvent | ContactAttributes | Erase | Command | Rejected]
+
+BYTES_LIKE_A_CONTACT: Final = 1000  # of facts and commands: reading them takes as long as a look without any
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -109,11 +112,10 @@ class Work:
         rung = heavy = 0
         while heavy < limit and (next_ := agenda.next()) is not None:
             key, entry, contact = next_
-            heavy += weight(contact.core)
-            if not entry.complete and watched(entry.org_id, self._rulebook):
-                self._overlay.complete(key, entry)
-                contact = entry.contact or contact
-            told = ring(contact, entry.org_id, entry.contact_id, self._rulebook, until)
+            read, asks = self._overlay.read_bytes, watched(entry.org_id, self._rulebook)
+            whole = partial(self._overlay.complete, key, entry) if asks and not entry.complete else None
+            told = ring(contact, entry.org_id, entry.contact_id, self._rulebook, until, whole)
+            heavy += weight(contact.core) + (self._overlay.read_bytes - read) // BYTES_LIKE_A_CONTACT
             entry.contact = told.contact
             self._collect(key, entry, told.outputs)
             self.capped += told.capped
@@ -131,9 +133,10 @@ class Work:
             entry = self._overlay.entries.get(key) or self._overlay.load(key)
             heavy += 1
             if entry is not None and entry.contact is not None:
-                heavy += weight(entry.contact.core) - 1
+                read = self._overlay.read_bytes
                 if not entry.complete and asks_facts(entry.org_id, self._rulebook):
                     self._overlay.complete(key, entry)
+                heavy += weight(entry.contact.core) - 1 + (self._overlay.read_bytes - read) // BYTES_LIKE_A_CONTACT
                 entry.contact, outputs = sweep(
                     entry.contact, entry.org_id, entry.contact_id, self._rulebook, self.clock
                 )

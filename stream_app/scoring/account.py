@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.outputs import Award
 from schemas.state import LINEAR_BYTES, Parts, ProfileState
+from stream_app.scoring.contact import taken_at
 from stream_app.scoring.decay import NO_PARTS, Sums, open_sums, same_kind, unclamped
 from stream_app.scoring.half_life import NANO
 from stream_app.scoring.profiles import ScoredProfile
@@ -40,7 +41,7 @@ def instant(clock: int, born_at: int, at: int = 0, wall: int = 0) -> int:
     clock that still stands at 0 tells no time, so the input's own does, at least the contact's birth.
     """
     # INVARIANT: what_came_late_to_the_clock_is_not_older_for_it
-    return max(clock, min(at, wall)) if clock else max(at, born_at)
+    return max(clock, min(at, wall)) if clock else max(born_at, taken_at(at, wall))
 
 
 class Account:

@@ -70,7 +70,7 @@ def decide_command(
         decision = _refuse(f"the score {command.profile_id} is made of others: pay one of these")
     else:
         order = _Order(command, org, occasion, clock, wall)
-        decision = _obey(contact or new_contact(clock, command.at), order)
+        decision = _obey(contact or new_contact(clock, command.at, wall), order)
     if decision.contact is None:
         return msgspec.structs.replace(decision, contact=contact)
     remembered = with_commands(decision.contact, remember_command(decision.contact.commands, digest))

@@ -46,12 +46,17 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
     visits: Visits = NO_VISITS
 
 
-def new_contact(clock: int, at: int) -> Contact:
-    """Return a contact at its first input, which came about ``at``: score 0 (S3), born then or now.
+def new_contact(clock: int, at: int, wall: int = 0) -> Contact:
+    """Return a contact at its first input, of ``at``: score 0 (S3), born then or now, but then not after ``wall``.
 
     The clock may be behind what it has not read (S60), at a first start by all of history (decision 0014).
     """
-    return Contact(Core(SCHEMA_VERSION, max(clock, at), 0, 0, {}, {}))
+    return Contact(Core(SCHEMA_VERSION, max(clock, taken_at(at, wall)), 0, 0, {}, {}))
+
+
+def taken_at(at: int, wall: int) -> int:
+    """Return an input's own time, at most the wall time at which it was taken; 0 is none that is known."""
+    return min(at, wall) if wall else at
 
 
 def with_facts(contact: Contact, facts: Facts) -> Contact:

@@ -73,12 +73,12 @@ def decide(
     """
     match given:
         case EngagementEvent():
-            known = contact or new_contact(clock, given.occurred_at)
+            known = contact or new_contact(clock, given.occurred_at, wall)
             return _event(known, given, rulebook, clock, origin, window, longest_dwell, wall)
         case Command():
             return decide_command(contact, given, rulebook, clock, origin, wall)
         case ContactAttributes():
-            known = contact or new_contact(clock, given.updated_at)
+            known = contact or new_contact(clock, given.updated_at, wall)
             return _attributes(known, given, rulebook, clock, origin, wall)
         case Erase():
             return Decision("no_effect", None) if contact is None else Decision("applied", None, (Erased(),))

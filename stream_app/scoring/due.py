@@ -5,7 +5,7 @@ fit rules as an input does; an alarm that was set with other clock rules is set 
 contact.  Source: decisions 0012, 0014, 0015.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -120,10 +120,14 @@ def catch_up(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook,
     return Rung(contact, outputs, capped)
 
 
-def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clock: int) -> Rung:
+def ring(
+    contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clock: int,
+    whole: Callable[[], Contact] | None = None,
+) -> Rung:  # fmt: skip
     """Let the due time at which the alarm stands act, or set the alarm to the earliest there is.
 
-    ``clock`` is from when clock rules count that are new to the contact.
+    ``clock`` is from when clock rules count that are new to the contact; ``whole`` returns the contact with its facts,
+    which are asked for only where something acts.
     """
     org = rulebook.org(org_id)
     core = met(contact.core, org, clock) if fresh(contact.core, org) else contact.core
@@ -136,6 +140,8 @@ def ring(contact: Contact, org_id: str, contact_id: str, rulebook: Rulebook, clo
     if alarm is None or due is None or alarm.due != due or fresh(core, org):
         contact = contact if core is contact.core else msgspec.structs.replace(contact, core=core)
         return Rung(with_alarm(contact, Alarm(due, org.clock.version, acted_ms)))
+    if whole is not None:
+        contact = whole()
     outputs: list[Output] = []
     capped = 0
     if due in moving.values():

@@ -14,7 +14,7 @@ from tests.faults.reference_books import Books
 from tests.faults.reference_clock import Silent
 from tests.faults.reference_codec import Record, Reject, decode, murmur2
 from tests.faults.reference_contact import PARTS_WITH_A_PAST, WINDOW, Body, Contact, new_contact, part
-from tests.faults.reference_fading import looked_at
+from tests.faults.reference_fading import believed, looked_at
 from tests.faults.reference_ledger import Ledger
 from tests.faults.reference_looks import Looks
 from tests.faults.reference_profiles import bodies_of, operands
@@ -85,7 +85,7 @@ class Reference:
         contact = self.contacts.get(key)
         if fact["is"] == "erase":
             return self._erase(key)
-        contact = contact or new_contact(max(clock, fact["at"]))
+        contact = contact or new_contact(max(clock, believed(fact["at"], wall)))
         is_command = fact["is"] == "command"
         window, name, size = ("commands", "commandId", WINDOW) if is_command else ("events", "eventId", self.window)
         known_as = None if fact.get(name) is None else self.known_as(fact[name])

@@ -66,13 +66,18 @@ def earned(state: Body) -> dict[Group, int]:
     return found
 
 
+def believed(at: int, wall: int) -> int:
+    """What is believed of an input's own time: nothing that lies ahead of the wall, where that is known."""
+    return wall if 0 < wall < at else at
+
+
 def looked_at(clock: int, wall: int, at: int, born: int) -> int:
     """When an input looks at what decays: at the clock, or where that is behind it at its own time, by the wall's time.
 
     A clock that still stands at 0 tells no time; the input does, and the birth.
     """
     if clock == 0:
-        return max(at, born)
+        return max(believed(at, wall), born)
     return at if clock < at <= wall else max(clock, wall) if at > wall else clock
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.events import Erase
+from schemas.events import EngagementEvent, Erase
 from schemas.times import DAY_MS, MAX_TIME, format_time
 from stream_app.delivery.handler import Effects
 from stream_app.processing.sections import decode_core
@@ -106,6 +106,17 @@ def test_a_first_input_of_the_end_of_time_is_kept_and_an_interaction_ends_the_wa
     fold.put(event("link_click", at=day(100)))
     fold.wait(day(131))
     assert silences(fold) == [(day(130), 9)]
+
+
+@pytest.mark.parametrize("given", first_inputs(MAX_TIME), ids=lambda given: type(given).__name__)
+@pytest.mark.parametrize(("clock", "born"), [(0, day(3)), (day(2), day(3)), (day(4), day(4))])
+def test_a_contact_is_born_no_later_than_its_first_input_was_taken(given: Input, clock: int, born: int) -> None:
+    fold = Fold(rulebook(CLICK, SILENCE), clock=clock, wall=day(3))
+    fold.put(given)
+    assert born_at(fold) == born
+    fold.wait(born + day(30) - T0)
+    interaction = isinstance(given, EngagementEvent) and given.type == "link_click"  # silence begins at its own time
+    assert silences(fold) == ([] if interaction else [(born + day(30) - T0, 9)])
 
 
 def test_S37_what_was_due_before_a_contact_was_known_is_over() -> None:

@@ -216,6 +216,21 @@ def test_an_award_from_the_future_decays_from_the_wall_time_at_which_it_was_take
     assert fold_.score == 13
 
 
+@pytest.mark.parametrize("first", ["adjust", "attributes"])
+def test_a_wrong_time_at_a_first_start_does_not_end_decay(first: str) -> None:
+    """The clock stands at 0, for a source is unread; what is dated of the end of time is of when it was taken."""
+    fold_ = Fold(book({**OPENED, "points": 100}, decay={"halfLifeDays": 1}), clock=0, wall=T0)
+    wrong = command("adjust", "c1", amount=0, at=MAX_TIME)
+    fold_.put(wrong if first == "adjust" else attributes(at=MAX_TIME))
+    fold_.put(event(event_id="a", at=T0))
+    assert fold_.scores[-1] == 100
+    for day in (1, 2):
+        fold_.wait(T0 + day * DAY_MS)
+    assert fold_.scores[-2:] == [50, 25]
+    fold_.put(event(event_id="b", at=T0 + 2 * DAY_MS))
+    assert fold_.scores[-1] == 125
+
+
 def test_what_the_source_that_lags_brings_is_as_old_as_it_is() -> None:
     fold_ = Fold(book(decay=HALF), wall=T0 + 14 * DAY_MS)
     fold_.put(event(event_id="now", at=T0 + 14 * DAY_MS))

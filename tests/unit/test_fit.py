@@ -1,5 +1,6 @@
 """Fit rules: paid while their condition holds, taken back when it stops; and the conditions themselves."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,11 +9,19 @@ from schemas.authored import RuleBody
 from schemas.conditions import Condition
 from schemas.outputs import AttributesCause, ClockCause
 from schemas.state import Facts
+from schemas.times import format_time
+from stream_app.processing.sections import FACTS_SUFFIX
 from stream_app.scoring.conditions import Known, asks_at_every_input, compile_condition
 from stream_app.scoring.decide import needs_all
 from stream_app.scoring.due import watched
 from stream_app.scoring.rulebook import ConfigRecord
 from tests.scoring_kit import (
+    CONTACTS,
+    ENGAGEMENT,
+    SCORES,
+    WRITTEN,
+    Engine,
+    FakeRecord,
     Fold,
     attributes,
     command,
@@ -351,3 +360,49 @@ def test_what_is_no_condition_is_refused(tree: dict[str, Any], problem: str) -> 
 def test_a_fit_rule_has_nothing_that_only_events_have(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a rule with attribute"):
         RuleBody.model_validate({"name": "Fits", "points": 1, "attribute": VIP, **fields})
+
+
+class Reads:
+    """Committed state that counts how often facts are read."""
+
+    def __init__(self, state: Any) -> None:
+        self.state, self.facts = state, 0
+
+    def get(self, key: bytes) -> bytes | None:
+        self.facts += key.endswith(FACTS_SUFFIX)
+        return self.state.get(key)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.state, name)
+
+
+def with_attributes(size: int) -> Engine:
+    """Three contacts with so many bytes of attributes, silent from T0 on, in an org with a fit rule over the score."""
+    silence = {"id": 1, "points": -30, "inactivity": {"days": 30}}
+    engine = Engine(rulebook(silence, fit(7, {"type": "score", "op": "lt", "value": 0})))
+    for number in range(3):
+        said = {"orgId": "1", "contactId": f"{number}", "attributes": {"a": "x" * size}, "updatedAt": WRITTEN}
+        engine.run(CONTACTS, FakeRecord(number, json.dumps(said).encode(), f"1:{number}".encode()))
+    return engine
+
+
+def test_due_times_of_contacts_with_much_to_read_are_fewer_in_a_batch() -> None:
+    engine = with_attributes(3_000)  # reading it takes as long as three looks without
+    work = engine.handler.begin(engine.batch("clock"), engine.state)
+    assert [work.due(day(31), 5), work.due(day(31), 5)] == [2, 1]
+    assert len(work.finish().outputs[SCORES]) == 3
+    work = engine.handler.begin(engine.batch("sweep"), engine.state)
+    assert work.sweep(b"", 5) == b"1:1\x00c"
+
+
+def test_a_look_at_which_nothing_acts_reads_no_facts() -> None:
+    engine = with_attributes(10)
+    for number in range(3):
+        body = {"orgId": "1", "contactId": f"{number}", "type": "link_click", "occurredAt": format_time(day(9))}
+        engine.run(ENGAGEMENT, FakeRecord(number, json.dumps(body).encode(), f"1:{number}".encode(), day(9)))
+    for until, read in ((30, 0), (39, 3)):  # alarms are set anew, then silences pay
+        state = Reads(engine.state)
+        work = engine.handler.begin(engine.batch("clock"), state)
+        assert work.due(day(until), 500) == 3
+        assert state.facts == read
+        engine.state.merge(work.finish())
