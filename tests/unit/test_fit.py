@@ -10,7 +10,7 @@ from schemas.conditions import Condition
 from schemas.outputs import AttributesCause, ClockCause
 from schemas.state import Facts
 from schemas.times import format_time
-from stream_app.processing.sections import FACTS_SUFFIX
+from stream_app.processing.sections import decode_facts
 from stream_app.scoring.conditions import Known, asks_at_every_input, compile_condition
 from stream_app.scoring.decide import needs_all
 from stream_app.scoring.due import watched
@@ -362,20 +362,6 @@ def test_a_fit_rule_has_nothing_that_only_events_have(fields: dict[str, Any]) ->
         RuleBody.model_validate({"name": "Fits", "points": 1, "attribute": VIP, **fields})
 
 
-class Reads:
-    """Committed state that counts how often facts are read."""
-
-    def __init__(self, state: Any) -> None:
-        self.state, self.facts = state, 0
-
-    def get(self, key: bytes) -> bytes | None:
-        self.facts += key.endswith(FACTS_SUFFIX)
-        return self.state.get(key)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.state, name)
-
-
 def with_attributes(size: int) -> Engine:
     """Three contacts with so many bytes of attributes, silent from T0 on, in an org with a fit rule over the score."""
     silence = {"id": 1, "points": -30, "inactivity": {"days": 30}}
@@ -395,14 +381,19 @@ def test_due_times_of_contacts_with_much_to_read_are_fewer_in_a_batch() -> None:
     assert work.sweep(b"", 5) == b"1:1\x00c"
 
 
-def test_a_look_at_which_nothing_acts_reads_no_facts() -> None:
+def test_a_look_at_which_nothing_acts_reads_no_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def reading(data: bytes) -> Facts:
+        read.append(data)
+        return decode_facts(data)
+
+    monkeypatch.setattr("stream_app.processing.sections.decode_facts", reading)
     engine = with_attributes(10)
     for number in range(3):
         body = {"orgId": "1", "contactId": f"{number}", "type": "link_click", "occurredAt": format_time(day(9))}
         engine.run(ENGAGEMENT, FakeRecord(number, json.dumps(body).encode(), f"1:{number}".encode(), day(9)))
-    for until, read in ((30, 0), (39, 3)):  # alarms are set anew, then silences pay
-        state = Reads(engine.state)
-        work = engine.handler.begin(engine.batch("clock"), state)
-        assert work.due(day(until), 500) == 3
-        assert state.facts == read
-        engine.state.merge(work.finish())
+    for until, times in ((30, 0), (39, 3)):  # alarms are set anew, then silences pay
+        read.clear()
+        engine.run(ENGAGEMENT, kind="clock", until=day(until))
+        assert len(read) == times
