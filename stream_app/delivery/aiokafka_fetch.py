@@ -7,6 +7,7 @@ the figures are in docs/performance.md.
 # pyright: basic
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from stream_app.delivery.aiokafka_records import read_any_header_name, records_o
 
 PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (FetchResult, "check_assignment _update_position"),
-    (Fetcher, "_get_actions_per_node"),
+    (Fetcher, "_get_actions_per_node _proc_fetch_request"),
 )
 PREFETCH_SECONDS = 3600.0
 SMALL_TAKE = 500
@@ -50,11 +51,27 @@ class Take:
 
 
 class _Requests:
-    """Decides what a fetcher asks for: as aiokafka does, but `fetch_beside` asks once while something is buffered."""
+    """Decides what a fetcher asks for: as aiokafka does, but `fetch_beside` asks once while something is buffered.
+
+    Notes of each source when that was asked which was answered last.
+    """
 
     def __init__(self, fetcher: Any) -> None:
         self.fetcher, self.usual = fetcher, fetcher._get_actions_per_node
+        self.fetch = fetcher._proc_fetch_request
         self.beside = False
+
+    async def ask(self, assignment: Any, node_id: int, request: Any) -> bool:
+        """Fetch as aiokafka does; what the answer says of the end of a source is as of when it was asked."""
+        # INVARIANT: a_source_is_read_to_its_end_as_of_when_it_was_asked
+        asked = time.time_ns() // 1_000_000
+        news: bool = await self.fetch(assignment, node_id, request)
+        for topic, partitions in request.topics:
+            for partition, *_ in partitions:
+                state = assignment.state_value(TopicPartition(topic, partition))
+                if state.timestamp is not None:  # aiokafka's note of this answer: nothing has awaited since
+                    state.asked, state.timestamp = asked, None
+        return news
 
     def __call__(self, assignment: Any) -> Any:
         beside, self.beside = self.beside, False
@@ -86,7 +103,8 @@ async def start_reader(client: Mapping[str, Any], fetch_bytes: int) -> Any:
     )  # fmt: skip
     await started(consumer)
     consumer._fetcher._prefetch_backoff = PREFETCH_SECONDS
-    consumer._fetcher._get_actions_per_node = _Requests(consumer._fetcher)
+    consumer._fetcher._get_actions_per_node = requests = _Requests(consumer._fetcher)
+    consumer._fetcher._proc_fetch_request = requests.ask
     return consumer
 
 
@@ -96,9 +114,12 @@ def fetch_waiter(consumer: Any) -> "asyncio.Future[None]":
 
 
 def last_fetch(consumer: Any, tp: TopicPartition) -> tuple[int | None, int | None]:
-    """Return (high watermark, milliseconds when it was learnt) of the last fetch answer of a partition."""
+    """Return (high watermark, milliseconds when that was asked) of the last fetch answer of a partition.
+
+    When it was answered nobody can tell: a loop that is held, or a process that is stopped, reads the answer later.
+    """
     state = consumer._subscription.subscription.assignment.state_value(tp)
-    return state.highwater, state.timestamp
+    return state.highwater, getattr(state, "asked", None)
 
 
 def _data_batches(part: Any) -> Iterator[tuple[Any | None, int]]:

@@ -7,37 +7,76 @@ One of the places of aiokafka's private names (PRIVATE_NAMES), which `faust_seam
 # pyright: basic
 
 from collections.abc import Iterator
-from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record import default_records, memory_records
+from aiokafka.record.util import decode_varint
 
 PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (fetcher, "MemoryRecords"),
-    (default_records._DefaultRecordBatchPy, "_maybe_uncompress HEADER_STRUCT AFTER_LEN_OFFSET"),
+    (default_records._DefaultRecordBatchPy, "_maybe_uncompress _read_msg HEADER_STRUCT AFTER_LEN_OFFSET"),
+    (default_records, "_DefaultRecordPy"),
 )
 
 
-class _Names(bytearray):
-    """Bytes whose parts are decoded whatever they are."""
-
-    def __getitem__(self, at: Any) -> Any:
-        part = super().__getitem__(at)
-        return _Names(part) if isinstance(at, slice) else part
-
-    def decode(self, *_: Any) -> str:
-        return super().decode("utf-8", "backslashreplace")
-
-
 class _Patient(default_records._DefaultRecordBatchPy):  # pyright: ignore[reportGeneralTypeIssues] not meant to be, says its type
-    """aiokafka's own batch in Python, slow, with names as `_Names` decodes them."""
+    """aiokafka's own batch in Python, slow, with names whose odd bytes are escaped."""
 
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
-        if not isinstance(self._buffer, _Names):
-            self._buffer = _Names(self._buffer)
+        self._buffer: Any = bytes(self._buffer)  # parts of it are made at once, of a bytearray by way of another
+
+    def skip(self, count: int) -> Iterator[Any]:
+        """Return the records after the first ``count``, which are not read: only how long each is."""
+        self._maybe_uncompress()
+        data, at = self._buffer, self._pos
+        for _ in range(count):
+            length = data[at]  # of most records one byte says it
+            if length < 0x80:
+                at += 1 + (length >> 1)
+            else:
+                length, at = decode_varint(data, at)
+                at += length
+        self._pos = at
+        self._next_record_index = count
+        return self
+
+    def _read_msg(self, *_given: Any) -> Any:
+        data: Any = self._buffer
+        length, at = decode_varint(data, self._pos)
+        end = at + length
+        _, at = decode_varint(data, at)  # attributes: none are in use
+        later, at = decode_varint(data, at)
+        offset, at = decode_varint(data, at)
+        key, at = _part(data, at)
+        value, at = _part(data, at)
+        count, at = decode_varint(data, at)
+        headers: list[tuple[str, bytes | None]] = []
+        for _ in range(count):
+            name, at = _part(data, at)
+            told, at = _part(data, at)
+            headers.append((name.decode("utf-8", "backslashreplace"), told))
+        if at != end:
+            raise CorruptRecordException(f"a record of {length} bytes was read as one of {length + at - end}")
+        self._pos = at
+        appended = self.timestamp_type == self.LOG_APPEND_TIME
+        at_ms = self.max_timestamp if appended else self.first_timestamp + later
+        return default_records._DefaultRecordPy(
+            self.base_offset + offset, at_ms, self.timestamp_type, key, value, headers
+        )
+
+
+def _part(data: Any, at: int) -> tuple[Any, int]:
+    """Return (bytes, where they end) of a part that says its length first; None for one that is not there."""
+    length = data[at]  # of most parts one byte says it
+    if length < 0x80:
+        end = at + 1 + (length >> 1)
+        return (None, at + 1) if length & 1 else (data[at + 1 : end], end)
+    length, at = decode_varint(data, at)
+    return (None, at) if length < 0 else (data[at : at + length], at + length)
 
 
 def records_of(batch: Any, answer: bytes) -> Iterator[Any]:
@@ -49,16 +88,16 @@ def records_of(batch: Any, answer: bytes) -> Iterator[Any]:
             yield record
             read += 1
     except UnicodeDecodeError:
-        yield from islice(_patient(answer, batch.base_offset), read, None)
+        yield from _patient(answer, batch.base_offset).skip(read)
 
 
-def _patient(answer: bytes, base_offset: int) -> Iterator[Any]:
+def _patient(answer: bytes, base_offset: int) -> _Patient:
     start, head = 0, _Patient.HEADER_STRUCT
     while True:
         offset, length, *_ = head.unpack_from(answer, start)
         end = start + _Patient.AFTER_LEN_OFFSET + length
         if offset == base_offset:
-            return iter(_Patient(answer[start:end]))
+            return _Patient(answer[start:end])
         start = end
 
 

@@ -111,7 +111,7 @@ class SourceReader:
         return {topic: max(0, high - at) for topic, at, high, _ in self._seen()}
 
     def read_to_end_at(self, topic: str) -> int | None:
-        """Return when (milliseconds) a source was last known to be read to its end, None while it is not."""
+        """Return when (milliseconds) a source was last asked and then read to its end, None while it is not."""
         for name, at, high, when in self._seen():
             if name == topic and when is not None and at >= high:
                 return when

@@ -20,14 +20,14 @@ from stream_app.delivery.aiokafka_clients import cut_off, transactional_producer
 from stream_app.delivery.aiokafka_fetch import Take, TopicPartition
 from stream_app.delivery.aiokafka_send import reason_told
 from stream_app.delivery.errors import ChainBroken, HandlerFailed, PartitionStopped, fenced
-from stream_app.delivery.handler import Output
+from stream_app.delivery.handler import Output, Record
 from stream_app.delivery.opening import now_ms
 from stream_app.delivery.probe import Point
 from stream_app.delivery.reader import QUIET_SECONDS, SourceReader
 from stream_app.delivery.recovery import cancel_was_asked_for, rest, what_stops
-from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyPhase, RekeyStatus
+from stream_app.delivery.rekey import RekeyCounters, RekeyJob, RekeyPhase, RekeyStatus, Routed
 from stream_app.delivery.rekey_offsets import Position, find_position
-from stream_app.delivery.steps import SLICE_BYTES
+from stream_app.delivery.steps import slices
 from stream_app.delivery.tasks import ended
 from stream_app.delivery.transaction import acknowledged, send_records
 
@@ -129,27 +129,28 @@ class RekeyPartition:
 
     async def _forward(self, take: Take, position: Position) -> Position:
         places: dict[tuple[str, int], list[Output]] = {}
-        rekeyed = count = filled = 0
-        for record in take.records():
-            try:
-                routed = self._job.route(self.source.topic, self.source.partition, record)
-            except Exception as error:
-                place = f"{self._name} offset {record.offset}"
-                why = f"the route raised {type(error).__name__} at {place}"  # what it says may be of a contact
-                raise HandlerFailed(why, "report it with that record") from error
-            places.setdefault((routed.topic, routed.partition), []).append(routed.output)
-            rekeyed += routed.accepted
-            count += 1
-            filled += len(record.value or b"")
-            if count % self._job.slice_records == 0 or filled >= SLICE_BYTES:
-                filled = 0
-                await asyncio.sleep(0)
+        rekeyed = count = 0
+        for chunk in slices(take.records(), self._job.slice_records):
+            for record in chunk:
+                routed = self._routed(record)
+                places.setdefault((routed.topic, routed.partition), []).append(routed.output)
+                rekeyed += routed.accepted
+            count += len(chunk)
+            await asyncio.sleep(0)
         was = position.progress
         progress = IngestProgress(
             was.partitions, was.start, was.rekeyed + rekeyed, was.dead_letter + count - rekeyed,
             was.gaps + take.end - position.offset - count,
         )  # fmt: skip
         return await self._commit(places, take.end, progress)
+
+    def _routed(self, record: Record) -> Routed:
+        try:
+            return self._job.route(self.source.topic, self.source.partition, record)
+        except Exception as error:
+            place = f"{self._name} offset {record.offset}"
+            why = f"the route raised {type(error).__name__} at {place}"  # what it says may be of a contact
+            raise HandlerFailed(why, "report it with that record") from error
 
     async def _commit(self, places: Places, end: int, progress: IngestProgress) -> Position:
         """Commit within the job's limit; raises whatever aiokafka raises, and TimeoutError: the outcome is unknown."""

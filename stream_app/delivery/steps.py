@@ -6,6 +6,8 @@ for the log alone.
 """
 
 from collections.abc import Iterator
+from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -17,6 +19,8 @@ from stream_app.delivery.handler import Batch, Effects, Handler, Record, Work
 encode = msgspec.json.Encoder().encode
 
 SLICE_BYTES: Final = 256 * 1024
+HEADER_BYTES: Final = 64  # what a header counts for beside its text: an empty one is read and made an object too
+_timestamp: Final = attrgetter("timestamp")
 
 
 def feed(work: Work, source: str, partition: int, records: Iterator[Record], size: int) -> Iterator[tuple[int, int]]:
@@ -25,7 +29,7 @@ def feed(work: Work, source: str, partition: int, records: Iterator[Record], siz
     A slice has at most ``size`` records, fewer of large ones, so that none holds the loop for long.
     """
     count, newest = 0, 0
-    for chunk in _slices(records, size):
+    for chunk in slices(records, size):
         try:
             work.apply(source, chunk)
         except Exception as error:
@@ -33,19 +37,26 @@ def feed(work: Work, source: str, partition: int, records: Iterator[Record], siz
             where = f"{source}-{partition} offset {chunk[0].offset}{last}"
             raise HandlerFailed(f"the handler raised {_name(error)} at {where}", "a bug: see the log") from error
         count += len(chunk)
-        newest = max(newest, *(record.timestamp for record in chunk))
+        newest = max(newest, *map(_timestamp, chunk))
         yield count, newest
 
 
-def _slices(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
-    chunk, filled = list[Record](), 0
-    for record in records:
-        chunk.append(record)
-        filled += len(record.value or b"")
-        if len(chunk) == size or filled >= SLICE_BYTES:
-            yield chunk
-            chunk, filled = [], 0
-    if chunk:
+def slices(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
+    """Yield records in lists of at most ``size``, fewer of large ones: keys, values and headers count."""
+    # INVARIANT: a_slice_of_many_headers_is_short
+    while True:
+        chunk, filled = list[Record](), 0
+        for record in islice(records, size):
+            chunk.append(record)
+            filled += len(record.value or b"") + len(record.key or b"")
+            if headers := record.headers:
+                filled += HEADER_BYTES * len(headers)
+                if filled < SLICE_BYTES:  # else there may be many to add up
+                    filled += sum(len(name) + len(told or b"") for name, told in headers)
+            if filled >= SLICE_BYTES:
+                break
+        if not chunk:
+            return
         yield chunk
 
 

@@ -4,8 +4,10 @@ import asyncio
 import collections
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka.protocol.fetch import FetchRequest
 
 from stream_app.delivery.opening import now_ms
 from stream_app.delivery.partition import Partition
@@ -221,6 +223,48 @@ async def test_the_clock_never_goes_back_across_owners(bench: Bench, monkeypatch
     await no_dues_left(bench)
     clocks = [entry.clock for entry in (await fleet_of.journals(bench.bootstrap, bench.name, 1))[0]]
     assert clocks == sorted(clocks) and clocks[-1] >= later
+    await bench.exact()
+
+
+class Between:
+    """Between a reader and its broker: keeps the first answer with records, and every question after it, on demand."""
+
+    def __init__(self, partition: Partition) -> None:
+        client: Any = partition._reader._consumer._client
+        self._send, client.send = client.send, self
+        self.passed, self.keeping, self.kept = 0, False, False
+        self.release, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, node: Any, request: Any, **more: Any) -> Any:
+        if not isinstance(request, FetchRequest):
+            return await self._send(node, request, **more)
+        if self.kept:
+            await self.go_on.wait()
+        answer = await self._send(node, request, **more)
+        self.passed += 1
+        if self.keeping and not self.kept and any(part[-1] for _, parts in answer.topics for part in parts):
+            self.kept = True
+            await self.release.wait()
+        return answer
+
+
+async def test_a_source_is_read_to_its_end_as_of_when_it_was_asked(bench: Bench) -> None:
+    """While a loop is held, or a process stopped, more may come than the answer that it finds can tell of."""
+    partition = await bench.running()
+    between = Between(partition)
+    await until(lambda: between.passed > 0)
+    between.keeping = True
+    await bench.send(bench.fast, b"x")
+    await until(lambda: between.kept)
+    unread = now_ms()
+    await bench.producer.send_and_wait(bench.events, b"x", key=b"k", timestamp_ms=unread)
+    await until(lambda: now_ms() > unread)
+    between.release.set()
+    await until(lambda: bench.done(partition) == 1)
+    assert (await bench.record()).clock <= unread
+    between.go_on.set()
+    bench.sent += 1
+    await bench.caught_up(partition)
     await bench.exact()
 
 

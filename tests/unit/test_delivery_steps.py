@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from schemas.journal import Sweep
 from stream_app.delivery import Effects, Outcomes, Record, steps
 from stream_app.delivery.errors import HandlerFailed
+from stream_app.delivery.handler import Headers
 
 
 @dataclass
@@ -16,7 +18,7 @@ class Row:
     timestamp: int = 5
     key: bytes | None = b"k"
     value: bytes | None = b"v"
-    headers: tuple[()] = ()
+    headers: Headers = ()
 
 
 class Failing:
@@ -58,6 +60,21 @@ def test_a_failing_record_is_named_by_its_slice_and_alone_by_its_offset(size: in
 def test_a_slice_of_large_records_is_short() -> None:
     work, given = Failing("never"), [Row(n, value=b"v" * (100_000 if n < 6 else 1)) for n in range(12)]
     seen = [so_far for so_far, _ in steps.feed(work, "events", 3, iter(given), 5)]
+    assert seen == [3, 6, 11, 12]
+
+
+HEAVY: list[dict[str, Any]] = [
+    {"key": b"k" * 100_000},
+    {"headers": [("n", b"v" * 100_000)]},
+    {"headers": [("n" * 100_000, None)]},
+]
+
+
+@pytest.mark.parametrize("heavy", [*HEAVY, {"headers": [("", b"")] * 2_000}, {"headers": [("n", None)] * 2_000}])
+def test_a_slice_of_many_headers_is_short(heavy: dict[str, Any]) -> None:
+    """Empty ones too: 200 records of 100,000 headers each are 7 kB on the wire and seconds to read."""
+    given = [Row(n, **heavy) if n < 6 else Row(n, headers=[("n", b"v")]) for n in range(12)]
+    seen = [so_far for so_far, _ in steps.feed(Failing("never"), "events", 3, iter(given), 5)]
     assert seen == [3, 6, 11, 12]
 
 
