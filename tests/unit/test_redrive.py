@@ -32,15 +32,16 @@ class Letters:
 
     there: list[DeadLetter] = field(default_factory=list[DeadLetter])
     good: set[bytes | None] = field(default_factory=set[bytes | None])
+    partitions: int = 2
 
     def refuse(self, received: Received, reason: Any = "not_json", topic: str = SOURCE) -> DeadLetter:
         key, value, headers = dead_letter(topic, 2, received, Rejected(reason, "why"))
         offset = len(self.there)
-        self.there.append(DeadLetter(offset % 2, offset, 1000 + offset, key, value, headers))
+        self.there.append(DeadLetter(offset % self.partitions, offset, 1000 + offset, key, value, headers))
         return self.there[-1]
 
     async def read(self, _: Any, where: Any) -> AsyncIterator[DeadLetter]:
-        for letter in self.there[: where["end"]]:
+        for letter in sorted(self.there[: where["end"]], key=lambda letter: letter.partition):
             yield letter
 
     async def retained(self, *_: Any) -> Any:
@@ -113,6 +114,71 @@ def test_what_came_after_is_sent_beside_what_was_refused_again(letters: Letters)
     assert sent("--all") == ["0:0", "1:1"]
     letters.refuse(Received(b"new"))
     assert sent("--all") == ["1:1", "1:3"]  # what was taken leaves no trace here: the engine's dedupe knows it
+
+
+def test_one_that_comes_as_an_earlier_one_did_is_sent(letters: Letters) -> None:
+    """Two events without an eventId may have the same bytes."""
+    letters.refuse(Received(b"{"))
+    assert sent("--all") == ["0:0"]
+    letters.refuse(Received(b"{"))
+    assert [row.ref for row in letters.there] == ["0:0", "1:1", "0:2"]
+    told = json.loads(run("redrive", "--all", "--again", "--dry-run", "--json").stdout)
+    assert (told["sent"], told["left"]) == (["0:2", "1:1"], [{"ref": "0:0", "why": redrive.OLDER}])
+    assert sent("--all") == ["0:2"]
+    assert sent("--all") == []
+    assert sent("--all", "--again") == ["1:1", "1:3"]
+    assert sent("--all", "--again") == ["0:4", "1:5"]
+
+
+def test_of_the_same_bytes_the_last_are_taken_for_never_redriven(letters: Letters) -> None:
+    letters.partitions = 1
+    for _ in range(3):
+        again = letters.refuse(Received(b"{")).redrive_headers()
+    for _ in range(2):  # the third was taken, which leaves no trace
+        letters.refuse(Received(b"{", headers=again))
+    letters.good = {b"{"}
+    assert sent("--all") == ["0:2"]
+
+
+def test_what_came_before_answers_for_nothing_in_its_partition(letters: Letters) -> None:
+    """Retention has deleted what it was redriven from."""
+    letters.partitions = 1
+    letters.refuse(Received(b"{", headers=[("leadstream-redrive-count", b"1")]))
+    letters.refuse(Received(b"{"))
+    letters.good = {b"{"}
+    assert sent("--all") == ["0:1"]
+
+
+def test_one_that_went_to_an_earlier_partition_is_answered_for_there(letters: Letters) -> None:
+    letters.refuse(Received(b"other"))
+    wrong = letters.refuse(Received(b"{"), "wrong_partition")
+    letters.refuse(Received(b"{", headers=wrong.redrive_headers()), "invalid_event")
+    assert [row.ref for row in letters.there] == ["0:0", "1:1", "0:2"]
+    told = json.loads(run("redrive", "--all", "--dry-run", "--json").stdout)
+    assert (told["sent"], [row["ref"] for row in told["left"]]) == (["0:0"], ["0:2", "1:1"])
+
+
+def test_one_is_older_only_where_a_later_one_is_sent(letters: Letters) -> None:
+    first = letters.refuse(Received(b"{"), "wrong_partition")
+    letters.refuse(Received(b"{", headers=first.redrive_headers()), "invalid_event")
+    chosen = ("redrive", "--reason", "wrong_partition", "--dry-run", "--json")
+    assert json.loads(run(*chosen).stdout)["left"] == [{"ref": "0:0", "why": redrive.REFUSED_AGAIN}]
+    told = json.loads(run(*chosen, "--again").stdout)
+    assert (told["sent"], told["left"]) == (["0:0"], [])
+    assert json.loads(run("redrive", "--all", "--again", "--dry-run", "--json").stdout)["sent"] == ["1:1"]
+    assert json.loads(run("redrive", "--reason", "invalid_event", "--again", "--dry-run", "--json").stdout)["sent"] == [
+        "1:1"
+    ]
+
+
+def test_one_that_cannot_be_sent_stands_for_no_earlier_one(letters: Letters) -> None:
+    first = letters.refuse(Received(b"{"))
+    second = letters.refuse(Received(b"{", headers=first.redrive_headers()))
+    letters.refuse(Received(b"{", headers=second.redrive_headers()), "too_large")
+    told = json.loads(run("redrive", "--all", "--again", "--dry-run", "--json").stdout)
+    assert told["sent"] == ["1:1"]
+    assert [row["ref"] for row in told["left"]] == ["0:0", "0:2"]
+    assert told["left"][0]["why"] == redrive.OLDER and "was cut" in told["left"][1]["why"]
 
 
 def test_a_dead_letter_that_is_named_is_sent_whatever_was_before(letters: Letters) -> None:
