@@ -1,20 +1,23 @@
 """``leadstream dead-letters list | show | redrive``: what was refused, why, and sending it again once that is mended.
 
-Laws: REF is ``partition:offset`` as ``list`` prints it; a redrive asks first, unless ``--yes``, says what it leaves,
-and fails (exit code 1) when it can send nothing of what there is.
+Laws: REF is ``partition:offset`` as ``list`` prints it; a redrive asks first, unless ``--yes``, says what it leaves and
+what it has sent, also where it fails midway, and fails (exit code 1) when it can send nothing of what there is.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, get_args, get_type_hints
 
 import click
 
+from schemas.events import Rejected
 from stream_app.operations.command_settings import echo_json, run_bounded, with_settings
 from stream_app.operations.state_commands import LAYOUT, json_option, partition_option, partitions_of, run_on_topics
 from stream_app.settings import Settings, declared_topics, kafka_client_arguments
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
-reason_option = click.option("--reason", metavar="REASON", help="Only those refused for this reason.")
+REASONS: Final = get_args(get_type_hints(Rejected)["reason"])
+reason_option = click.option("--reason", type=click.Choice(REASONS), help="Only those refused for this reason.")
 
 
 @click.group("dead-letters")
@@ -83,8 +86,10 @@ def redrive(
     if count and not dry_run:
         if not yes:
             click.confirm(f"Send {count} dead letters to their sources?", abort=True, err=True)
-        run_bounded(_send(client, redriving, said))
-    said.done()
+        with said.to_its_end():
+            run_bounded(_send(client, redriving, said))
+    else:
+        said.done()
     if not count and said.left:
         raise click.exceptions.Exit(1)
 
@@ -110,6 +115,18 @@ class _Said:
             self._document["left"].append({"ref": letter.ref, "why": why})
         else:
             click.echo(f"left {letter.ref}: {why}", err=True)
+
+    @contextmanager
+    def to_its_end(self) -> Iterator[None]:
+        """Tell what was sent however the block ends: of a failure that it was one."""
+        try:
+            yield
+        except click.ClickException as failure:
+            if self._document is not None:
+                self._document["error"] = failure.message
+            raise
+        finally:
+            self.done()
 
     def done(self) -> None:
         if self._document is not None:
@@ -147,8 +164,9 @@ def _numbers(settings: Settings, refs: tuple[str, ...]) -> list[tuple[int, int]]
         partition, _, offset = ref.partition(":")
         if not (partition.isdecimal() and offset.isdecimal()):
             raise click.BadParameter(f"{ref!r} is not partition:offset", param_hint="REF")
+        if int(partition) >= settings.partitions:
+            raise click.BadParameter(f"{ref}: there are {settings.partitions} partitions", param_hint="REF")
         numbers[int(partition), int(offset)] = None
-    partitions_of(settings, tuple(partition for partition, _ in numbers))
     return list(numbers)
 
 

@@ -132,8 +132,9 @@ def test_one_that_comes_as_an_earlier_one_did_is_sent(letters: Letters) -> None:
 
 def test_of_the_same_bytes_the_last_are_taken_for_never_redriven(letters: Letters) -> None:
     letters.partitions = 1
-    for _ in range(3):
-        again = letters.refuse(Received(b"{")).redrive_headers()
+    again = letters.refuse(Received(b"{")).redrive_headers()
+    letters.refuse(Received(b"{"))
+    letters.refuse(Received(b"{"))
     for _ in range(2):  # the third was taken, which leaves no trace
         letters.refuse(Received(b"{", headers=again))
     letters.good = {b"{"}
@@ -199,6 +200,28 @@ def test_nothing_that_can_be_sent_is_a_failure(letters: Letters) -> None:
     assert len(letters.there) == 2
 
 
+def test_what_was_sent_is_told_where_the_rest_cannot_be(letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in (b"{", b"["):
+        letters.refuse(Received(value))
+
+    async def fail_midway(_: Any, chosen: AsyncIterator[DeadLetter], __: int) -> AsyncIterator[DeadLetter]:
+        async for letter in chosen:
+            yield letter
+            raise OSError("the broker is gone")
+
+    monkeypatch.setattr(dead_letters, "send_again", fail_midway)
+    failed = run("redrive", "--all", "--yes", "--json")
+    assert (failed.exit_code, failed.stderr) == (1, "Error: the broker is gone\n")
+    told = {"dryRun": False, "sent": ["0:0"], "left": [], "error": "the broker is gone"}
+    assert json.loads(failed.stdout) == told
+
+
+def test_a_reason_that_none_is_refused_for_is_wrong_use(letters: Letters) -> None:
+    for command in ("list", "redrive"):
+        refused = run(command, "--reason", "notjson")
+        assert (refused.exit_code, "'not_json', 'invalid_event'" in refused.stderr) == (2, True)
+
+
 def test_a_list_holds_the_newest_only(letters: Letters) -> None:
     for number in range(50):
         letters.refuse(Received(b"%d" % number), "not_json" if number % 5 else "too_late")
@@ -213,3 +236,5 @@ def test_one_is_shown_without_reading_the_others(letters: Letters) -> None:
     assert "value: {" in run("show", "0:0").stdout
     assert "there is no dead letter 1:0" in run("show", "1:0").stderr
     assert run("show", "x").exit_code == 2
+    beyond = run("show", "99:0")
+    assert (beyond.exit_code, "Invalid value for REF: 99:0: there are 8 partitions" in beyond.stderr) == (2, True)
