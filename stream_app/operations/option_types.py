@@ -1,4 +1,4 @@
-"""Kinds of values that options and arguments take: ids as the topics take them, finite numbers.
+"""Kinds of values that options and arguments take: ids as the topics take them, texts, finite numbers.
 
 Laws: a value that is none is wrong use (exit code 2), before anything is asked or sent.
 """
@@ -30,6 +30,21 @@ class _Id(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class _Text(click.ParamType):
+    """A text that a record can hold: what the command line gives that is not UTF-8 is none."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("a text is UTF-8", param, ctx)
+        return text
+
+
 class FiniteRange(click.FloatRange):
     """A range of numbers, to which neither NaN nor infinity belongs."""
 
@@ -43,3 +58,4 @@ class FiniteRange(click.FloatRange):
 
 ORG: Final = _Id("org", text_org)
 CONTACT: Final = _Id("contact", text_id)
+TEXT: Final = _Text()

@@ -14,7 +14,7 @@ import click
 
 from schemas.authored import DEFAULT_PROFILE
 from stream_app.operations.command_settings import echo_json, with_settings
-from stream_app.operations.option_types import CONTACT, ORG
+from stream_app.operations.option_types import CONTACT, ORG, TEXT
 from stream_app.operations.score_export import export_scores
 from stream_app.operations.score_import import check_profile, import_scores
 from stream_app.operations.shown import shown_time
@@ -57,10 +57,10 @@ def get(settings: Settings, org: str, contact: str, as_json: bool) -> None:
 @org_option
 @contact_argument
 @click.argument("points", type=int)
-@click.option("--reason", metavar="TEXT", help="What the ledger says of it.")
-@click.option("--profile", metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
-@click.option("--by", metavar="WHO", help="Who asked for it.")
-@click.option("--command-id", metavar="ID", help="Drawn when absent; the same id is applied once.")
+@click.option("--reason", type=TEXT, metavar="TEXT", help="What the ledger says of it.")
+@click.option("--profile", type=TEXT, metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
+@click.option("--by", type=TEXT, metavar="WHO", help="Who asked for it.")
+@click.option("--command-id", type=TEXT, metavar="ID", help="Drawn when absent; the same id is applied once.")
 @json_option
 def adjust(  # noqa: PLR0913 - one parameter for each option
     *, settings: Settings, org: str, contact: str, points: int, reason: str | None, profile: str, by: str | None,

@@ -15,7 +15,7 @@ import click
 
 from schemas.authored import DEFAULT_PROFILE
 from stream_app.operations.command_settings import json_list, with_settings
-from stream_app.operations.option_types import ORG
+from stream_app.operations.option_types import ORG, TEXT
 from stream_app.operations.state_commands import LAYOUT, json_option, run_on_topics
 from stream_app.processing.score_rows import REQUIRED
 from stream_app.settings import Settings
@@ -26,7 +26,7 @@ Print = Callable[[tuple[str, int]], None]
 @click.command("export")
 @with_settings(*LAYOUT)
 @click.option("--org", type=ORG, required=True, metavar="ORG", help="The contacts' org.")
-@click.option("--profile", metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
+@click.option("--profile", type=TEXT, metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
 @json_option
 def export_scores(settings: Settings, org: str, profile: str, as_json: bool) -> None:
     """Print the shown score of every contact of an org as CSV, by partition and contact id."""

@@ -22,7 +22,7 @@ import click
 
 from schemas.authored import DEFAULT_PROFILE
 from stream_app.operations.command_settings import echo_json, with_settings
-from stream_app.operations.option_types import CONTACT, ORG
+from stream_app.operations.option_types import CONTACT, ORG, TEXT
 from stream_app.operations.progress import progress_bar
 from stream_app.operations.replay import Acknowledged, Outgoing, open_producer, replay
 from stream_app.operations.state_commands import LAYOUT, json_option, run_on_topics
@@ -47,10 +47,12 @@ class Checked:
 @with_settings(*LAYOUT)
 @click.option("--org", type=ORG, required=True, metavar="ORG", help="The contacts' org.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--profile", metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
+@click.option("--profile", type=TEXT, metavar="ID", default=DEFAULT_PROFILE, show_default=True, help="Which score.")
 @click.option("--fire-triggers", is_flag=True, help="Announce crossings; without it scores move silently.")
 @click.option("--by", type=CONTACT, metavar="WHO", help="Who asked for it.")
-@click.option("--key", metavar="KEY", help="Drawn when absent; a repeat with the same one acts once for each row.")
+@click.option(
+    "--key", type=TEXT, metavar="KEY", help="Drawn when absent; a repeat with the same one acts once for each row."
+)
 @click.option("--dry-run", is_flag=True, help="Only tell what would be imported.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -59,6 +59,25 @@ def test_an_org_that_is_none_is_wrong_use(line: list[str], org: str) -> None:
     assert "id " in told(refused)
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *(("import", option) for option in ("--key", "--profile", "--by")),
+        *(("adjust", option) for option in ("--reason", "--profile", "--by", "--command-id")),
+        ("export", "--profile"),
+    ],
+)
+def test_a_text_that_is_not_utf_8_is_wrong_use_and_its_option_is_named(
+    tmp_path: Path, command: str, option: str
+) -> None:
+    (tmp_path / "scores.csv").write_text("contactId,score\n")
+    given = {"import": [str(tmp_path / "scores.csv"), "--dry-run"], "adjust": ["42", "5"], "export": []}[command]
+    server = ["--bootstrap-servers", "127.0.0.1:1"]
+    refused = run("score", command, "--org", "1", *given, option, NOT_UTF8, *server)
+    assert refused.exit_code == 2
+    assert option in told(refused) and "is UTF-8" in told(refused)
+
+
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize(
     "line",
