@@ -58,7 +58,7 @@ def demo(settings: Settings, as_json: bool, **asked: Any) -> None:
     if keep and dry_run:
         raise click.UsageError("--dry-run tells what --fresh would delete")
     try:
-        with ended_by_signals(), alone(home):
+        with ended_by_signals(), alone(home, dry_run=dry_run):
             if not keep:
                 start_over(home, dry_run=dry_run, yes=yes)
             if dry_run:

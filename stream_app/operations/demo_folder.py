@@ -27,13 +27,19 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Hold the folder for the length of a block; ClickException where another demo does."""
+def alone(home: Path, *, dry_run: bool = False) -> Iterator[None]:
+    """Hold the folder for the length of a block; ClickException where another demo does.
+
+    A dry run makes nothing: what is not there nobody holds.
+    """
+    with _told(home):
+        held = not dry_run or (home / "lock").exists()
+    if not held:
+        yield
+        return
     make_folder(home)
-    try:
+    with _told(home):
         descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise click.ClickException(f"{home} cannot be used: {error.strerror}") from error
     try:
         if not lock_at_once(descriptor):
             raise click.ClickException(f"a demo runs already on {home}; --data-dir names another folder")
@@ -44,7 +50,8 @@ def alone(home: Path) -> Iterator[None]:
 
 def start_over(home: Path, *, dry_run: bool, yes: bool) -> None:
     """Delete what earlier demos left, if anything, and end a broker that a killed one left running."""
-    left = sorted(entry for entry in home.iterdir() if entry.name != "lock")
+    with _told(home):
+        left = sorted(entry for entry in home.iterdir() if entry.name != "lock") if home.exists() else []
     if dry_run:
         for entry in left:
             click.echo(f"would delete {entry}")
@@ -54,7 +61,18 @@ def start_over(home: Path, *, dry_run: bool, yes: bool) -> None:
         click.confirm(f"Delete what earlier demos left in {home}: {named}?", abort=True, err=True)
     EmbeddedKafka(home / "broker").kill()
     for entry in left:
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        with _told(entry):
+            # what a link leads to is outside the folder
+            entry.unlink() if entry.is_symlink() or not entry.is_dir() else shutil.rmtree(entry)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn an OSError within the block into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be used: {error.strerror}") from error
 
 
 @contextmanager

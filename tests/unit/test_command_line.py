@@ -1,14 +1,17 @@
 """The command line's root is quick, and one broken command breaks no other."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from stream_app.operations.command_line import COMMANDS, Row, root
+from stream_app.operations.demo_folder import alone, start_over
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
@@ -84,3 +87,43 @@ def test_a_fresh_demo_asks_before_it_deletes(tmp_path: Path) -> None:
     assert "Delete what earlier demos left in" in refused.stderr and "replay.json, state?" in refused.stderr
     assert sorted(entry.name for entry in home.iterdir()) == ["lock", "replay.json", "state"]
     assert CliRunner().invoke(root(COMMANDS), ["demo", "--dry-run", "--data-dir", str(tmp_path)]).exit_code == 2
+
+
+def test_a_fresh_demo_deletes_links_and_not_what_they_lead_to(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "demo", tmp_path / "elsewhere"
+    (home / "state").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("mine")
+    (home / "link").symlink_to(elsewhere)
+    (home / "dangling").symlink_to(tmp_path / "nowhere")
+    start_over(home, dry_run=False, yes=True)
+    assert list(home.iterdir()) == []
+    assert [entry.name for entry in elsewhere.iterdir()] == ["kept"]
+
+
+def test_what_a_fresh_demo_cannot_delete_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").mkdir()
+
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(click.ClickException, match=r"/state cannot be used: Permission denied"):
+        start_over(tmp_path, dry_run=False, yes=True)
+
+
+def test_a_dry_run_of_a_fresh_demo_makes_nothing(tmp_path: Path) -> None:
+    line = ["demo", "--fresh", "--dry-run", "--data-dir", str(tmp_path / "nowhere")]
+    dry = CliRunner().invoke(root(COMMANDS), line)
+    assert (dry.exit_code, dry.output, list(tmp_path.iterdir())) == (0, "", [])
+    home = tmp_path / "nowhere" / "demo"
+    (home / "state").mkdir(parents=True)
+    dry = CliRunner().invoke(root(COMMANDS), line)
+    assert (dry.exit_code, dry.output) == (0, f"would delete {home / 'state'}\n")
+    assert [entry.name for entry in home.iterdir()] == ["state"]
+
+
+def test_a_dry_run_beside_a_demo_says_that_one_runs(tmp_path: Path) -> None:
+    with alone(tmp_path / "demo"):
+        refused = CliRunner().invoke(root(COMMANDS), ["demo", "--fresh", "--dry-run", "--data-dir", str(tmp_path)])
+    assert (refused.exit_code, "a demo runs already" in refused.stderr) == (1, True)
