@@ -96,6 +96,8 @@ def echo_json(value: object) -> None:
 def json_text(value: object, separators: tuple[str, str] | None = None) -> str:
     """Return a value as JSON on one line, with escapes for what would act on a terminal."""
     text = json.dumps(value, ensure_ascii=False, separators=separators)
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
