@@ -7,7 +7,10 @@ code 2); what an operator can mend is one line on standard error and exit code 1
 import asyncio
 import functools
 import json
+import logging
 import os
+import socket
+import ssl
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,16 +52,54 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def run_bounded(work: Coroutine[Any, Any, Any], *failures: type[Exception]) -> Any:
+def run_bounded(settings: Settings, work: Coroutine[Any, Any, Any], *failures: type[Exception]) -> Any:
     """Run async work to its end; the named failures, Kafka's and the network's become one line and exit code 1."""
     from stream_app.delivery.recovery import RETRIED
 
+    unanswered = _Unanswered()
     try:
-        return asyncio.run(work)
+        with unanswered:
+            return asyncio.run(work)
     except BrokenPipeError:  # of standard output, which click ends quietly: those of Kafka are KafkaErrors
         raise
     except (*RETRIED, *failures) as error:
-        raise click.ClickException(str(error) or type(error).__name__) from error
+        raise click.ClickException(unanswered.told(settings, error) or str(error) or type(error).__name__) from error
+
+
+class _Unanswered(logging.Filter):
+    """Within a block, what aiokafka logs of each server that it cannot begin with: its error names them in Python.
+
+    No handler is set up in a command that is no worker, so that its log would go to standard error beside the error.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reasons: dict[str, None] = {}
+
+    def __enter__(self) -> None:
+        logging.getLogger("aiokafka").addFilter(self)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("aiokafka").removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take the lines of a bootstrap out of the log; keep a reason that is not just silence."""
+        from aiokafka.errors import KafkaError
+
+        if not str(record.msg).startswith(('Unable connect to "', "Unable to request metadata from")):
+            return True
+        reason = record.args[-1] if isinstance(record.args, tuple) and record.args else None
+        if isinstance(reason, (KafkaError, ssl.SSLError, socket.gaierror)):
+            self._reasons[" ".join(str(reason).split())] = None
+        return False
+
+    def told(self, settings: Settings, error: Exception) -> str | None:
+        """Return a sentence where an error says that no server was there, None where it says anything else."""
+        if not str(error).startswith("KafkaConnectionError: Unable to bootstrap"):
+            return None
+        named = (settings.bootstrap_servers or "").replace(",", ", ")
+        why = f": {'; '.join(self._reasons)}" if self._reasons else ""
+        return f"no broker answers at {named} ({variable_of('bootstrap_servers')}){why}"
 
 
 def run_with(
@@ -77,7 +118,7 @@ def run_with(
         finally:
             work.close()
 
-    return run_bounded(checked(), TopicsRefused, *failures)
+    return run_bounded(settings, checked(), TopicsRefused, *failures)
 
 
 def make_folder(folder: Path) -> None:

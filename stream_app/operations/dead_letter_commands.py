@@ -87,7 +87,7 @@ def redrive(
         if not yes:
             click.confirm(f"Send {count} dead letters to their sources?", abort=True, err=True)
         with said.to_its_end():
-            run_bounded(_send(client, redriving, said))
+            run_bounded(settings, _send(client, redriving, said))
     else:
         said.done()
     if not count and said.left:

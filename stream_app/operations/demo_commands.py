@@ -78,9 +78,9 @@ def _run(settings: Settings, *, pace: Any, customers: int | None, once: bool, as
     from stream_app.operations.worker_commands import run_worker
 
     tell("preparing topics, rules and orders")
-    run_bounded(ensure_topics(settings), TopicsRefused)
-    run_bounded(_put_missing(settings))
-    run_bounded(_group_can_meet(settings))
+    run_bounded(settings, ensure_topics(settings), TopicsRefused)
+    run_bounded(settings, _put_missing(settings))
+    run_bounded(settings, _group_can_meet(settings))
     try:
         wheel = dataset.fetch(cache_dir() / "data")
     except dataset.DatasetUnavailable as error:

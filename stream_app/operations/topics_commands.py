@@ -42,7 +42,7 @@ def show(settings: Settings, as_json: bool) -> None:
 @as_json_option
 def diff(settings: Settings, as_json: bool) -> None:
     """Tell how the cluster's topics differ from the declared ones."""
-    found: list[Difference] = run_bounded(_differences(settings))
+    found: list[Difference] = run_bounded(settings, _differences(settings))
     _print(found, as_json)
     if any(difference.severity != "tell" for difference in found):
         raise click.exceptions.Exit(1)
@@ -55,7 +55,7 @@ def diff(settings: Settings, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask before changing configs of existing topics.")
 def apply(settings: Settings, as_json: bool, dry_run: bool, yes: bool) -> None:
     """Create missing topics and set differing configs."""
-    found: list[Difference] = run_bounded(_differences(settings))
+    found: list[Difference] = run_bounded(settings, _differences(settings))
     _print(found, as_json)
     if any(difference.severity == "refuse" for difference in found):
         raise click.ClickException("nothing was done: a partition count cannot be changed")
@@ -63,7 +63,7 @@ def apply(settings: Settings, as_json: bool, dry_run: bool, yes: bool) -> None:
         return
     if not yes and any(difference.kind == "config" for difference in found):
         click.confirm("Change these configs? Shorter retention deletes records.", abort=True, err=True)
-    run_bounded(_apply(settings, found))
+    run_bounded(settings, _apply(settings, found))
 
 
 async def _differences(settings: Settings) -> list[Difference]:

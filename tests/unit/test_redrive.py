@@ -67,7 +67,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
         monkeypatch.setattr(module, "read_dead_letters", made.read)
         monkeypatch.setattr(module, "find", made.find)
     monkeypatch.setattr(dead_letters, "send_again", made.send)
-    monkeypatch.setattr(dead_letter_commands, "run_on_topics", lambda _, work: dead_letter_commands.run_bounded(work))
+    monkeypatch.setattr(dead_letter_commands, "run_on_topics", dead_letter_commands.run_bounded)
     return made
 
 

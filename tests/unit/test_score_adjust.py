@@ -24,7 +24,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         return [published_record(0, "warm", {"id": 1, "eventType": "email_open", "points": 1})]
 
     monkeypatch.setattr(score_commands, "_send", send)
-    monkeypatch.setattr(score_commands, "run_on_topics", lambda _, work: run_bounded(work))
+    monkeypatch.setattr(score_commands, "run_on_topics", run_bounded)
     monkeypatch.setattr(config_topic, "read_config", config)
     return values
 

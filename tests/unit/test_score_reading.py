@@ -52,7 +52,7 @@ def changelog(monkeypatch: pytest.MonkeyPatch) -> Changelog:
     monkeypatch.setattr(score_reading, "read_state", made.read_state)
     monkeypatch.setattr(score_reading, "read_config", made.read_config)
     for module in (score_commands, score_export):
-        monkeypatch.setattr(module, "run_on_topics", lambda _, work: run_bounded(work))
+        monkeypatch.setattr(module, "run_on_topics", run_bounded)
     return made
 
 

@@ -1,15 +1,20 @@
 """What the command line refuses before it asks anybody: a sentence and an exit code, never a traceback."""
 
+import logging
 import os
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import click
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from click.testing import CliRunner, Result
 
 from stream_app.operations import topic_administration
 from stream_app.operations.command_line import COMMANDS, root
+from stream_app.operations.command_settings import run_bounded
 from stream_app.settings import declared_topics, load_settings
 
 NOT_UTF8 = os.fsdecode(b"4\xff2")  # as the interpreter gives an argument of such bytes
@@ -160,6 +165,35 @@ def test_nobody_asks_for_a_topic_by_name_before_it_is_there(line: list[str], mon
     monkeypatch.setattr(topic_administration, "check_topics", refuse)
     refused = CliRunner().invoke(root(COMMANDS), [*line, "--bootstrap-servers", "127.0.0.1:1"], input="[]")
     assert (refused.exit_code, told(refused)) == (1, "Error: there is no such topic yet\n")
+
+
+@pytest.mark.parametrize("line", [["topics", "diff"], ["rules", "list", "--org", "1"], ["dead-letters", "list"]])
+def test_a_broker_that_is_not_there_is_one_line(line: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    refused = run(*line, "--bootstrap-servers", "127.0.0.1:1,127.0.0.1:2")
+    said = "Error: no broker answers at 127.0.0.1:1, 127.0.0.1:2 (LEADSTREAM_BOOTSTRAP_SERVERS)\n"
+    assert (refused.exit_code, told(refused), refused.stdout) == (1, said, "")
+    assert caplog.records == []  # a command that is no worker sets up no log: Python would print it all the same
+
+
+def test_why_no_broker_answers_is_said_where_it_is_more_than_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load_settings({"bootstrap_servers": "kafka:9093"}, {}, tmp_path)
+    log = logging.getLogger("aiokafka")
+
+    async def bootstrap(reason: Exception) -> None:
+        log.error('Unable connect to "%s:%s": %s', "kafka", 9093, reason)
+        log.warning("another line")
+        raise KafkaConnectionError("Unable to bootstrap from [('kafka', 9093, 0)]")
+
+    silent = r"^no broker answers at kafka:9093 \(LEADSTREAM_BOOTSTRAP_SERVERS\)$"
+    with pytest.raises(click.ClickException, match=silent):
+        run_bounded(settings, bootstrap(ConnectionRefusedError(111, "Connect call failed")))
+    with pytest.raises(click.ClickException, match=r"_SERVERS\): .*certificate verify failed$"):
+        run_bounded(settings, bootstrap(ssl.SSLError(1, "certificate verify failed")))
+    assert [record.message for record in caplog.records] == ["another line"] * 2
+    log.error('Unable connect to "%s:%s": %s', "kafka", 9093, "a worker's own log is whole")
+    assert len(caplog.records) == 3
 
 
 async def test_topics_are_looked_for_among_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
