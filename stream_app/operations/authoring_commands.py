@@ -25,6 +25,8 @@ from stream_app.operations.option_types import ORG
 from stream_app.operations.shown import safe_line
 from stream_app.settings import Settings, declared_topics
 
+NOTHING = Plan((), ())
+
 
 class ChangedMeanwhile(RuntimeError):
     """Someone else put objects between the question and the write, so that more would be deleted than asked."""
@@ -54,6 +56,10 @@ def put(  # noqa: PLR0913 - one parameter for each option
         raise click.UsageError("--prune and --if-none exclude each other")
     putting = _put(settings, kind, org, _read_list(file), prune=prune, if_none=if_none, dry_run=dry_run, yes=yes)
     plan, version = run_on_config(settings, putting, ChangedMeanwhile)
+    if plan is None and not as_json:
+        click.echo(f"org {org} has {kind}s already: nothing done")
+        return
+    plan = plan or NOTHING
     _print_plan(kind, plan, version, as_json)
     if plan.refused:
         raise click.ClickException("nothing was written")
@@ -155,23 +161,25 @@ async def read_log(settings: Settings) -> ConfigLog:
 async def _put(
     settings: Settings, kind: Kind, org: str, items: list[object], *, prune: bool, if_none: bool, dry_run: bool,
     yes: bool,
-) -> tuple[Plan, int]:  # fmt: skip
+) -> tuple[Plan | None, int]:  # fmt: skip
+    """Put; return what was planned, None where ``if_none`` found some, and the version."""
     from stream_app.authoring.config_topic import config_writer
 
-    def planned(log: ConfigLog) -> Plan:
+    def planned(log: ConfigLog) -> Plan | None:
         if if_none and log.objects(kind, org):
-            return Plan((), ())
+            return None
         return plan_put(kind, log, org, items, format_time(time.time_ns() // 1_000_000), prune=prune)
 
     log = await read_log(settings)
     plan = planned(log)
-    if dry_run or plan.refused or not plan.written:
+    if plan is None or dry_run or plan.refused or not plan.written:
         return plan, log.version
     deleted = {change.key for change in plan.written if change.value is None}
     if deleted and not yes:
         click.confirm(f"Delete {', '.join(f'{key.kind} {key.id}' for key in deleted)}?", abort=True, err=True)
     async with config_writer(settings) as writer:
-        plan = planned(writer.log)
+        if (plan := planned(writer.log)) is None:
+            return None, writer.log.version
         if not {change.key for change in plan.written if change.value is None} <= deleted:
             raise ChangedMeanwhile("the objects were changed meanwhile: put again")
         return plan, writer.log.version if plan.refused else await writer.write(plan.written)

@@ -30,10 +30,9 @@ CONNECTION = ("bootstrap_servers", "prefix", "app_id")
 
 def with_settings(*names: str) -> Callable[[Command], Command]:
     """Give a command ``settings``, with options for the named ones and for how to reach Kafka."""
+    shown = dict.fromkeys((*CONNECTION, *names))
 
     def decorate(command: Command) -> Command:
-        shown = dict.fromkeys((*CONNECTION, *names))
-
         @functools.wraps(command)
         def run(**given: Any) -> Any:
             line = {name: given.pop(name) for name in shown}
@@ -43,11 +42,20 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
             except SettingsError as error:
                 raise click.UsageError(str(error)) from error
 
-        for name in reversed(shown):
-            run = click.option(
+        return setting_options(*shown)(run)
+
+    return decorate
+
+
+def setting_options(*names: str) -> Callable[[Command], Command]:
+    """Give a command an option for each of the named settings."""
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names):
+            command = click.option(
                 "--" + name.replace("_", "-"), name, metavar="TEXT", help=f"{table()[name].doc} [{variable_of(name)}]"
-            )(run)
-        return run
+            )(command)
+        return command
 
     return decorate
 

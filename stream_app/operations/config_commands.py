@@ -1,16 +1,19 @@
 """``leadstream config show | check``: the settings in force.
 
-Laws: secrets are masked; a setting that nobody knows is told.
+Laws: secrets are masked, and no options; a setting that nobody knows is told.
 """
 
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import click
 
-from stream_app.operations.command_settings import echo_json, json_option
-from stream_app.settings import SettingsError, declared_topics, effective, load_settings, unknown_variables
+from stream_app.operations.command_settings import echo_json, json_option, setting_options
+from stream_app.settings import SettingsError, declared_topics, effective, load_settings, table, unknown_variables
+
+OPTIONS: Final = tuple(name for name, row in table().items() if not row.secret)
 
 
 @click.group()
@@ -19,11 +22,12 @@ def config() -> None:
 
 
 @config.command()
+@setting_options(*OPTIONS)
 @json_option
-def show(as_json: bool) -> None:
+def show(as_json: bool, **line: str | None) -> None:
     """Print each setting with its source; secrets are masked."""
     try:
-        rows = effective({}, os.environ, Path.cwd())
+        rows = effective(line, os.environ, Path.cwd())
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     if as_json:
@@ -33,12 +37,13 @@ def show(as_json: bool) -> None:
 
 
 @config.command()
+@setting_options(*OPTIONS)
 @json_option
-def check(as_json: bool) -> None:
+def check(as_json: bool, **line: str | None) -> None:
     """Tell what is wrong with the settings. Exit code 1 when something is."""
     problems = [f"{variable}: there is no such setting" for variable in unknown_variables(os.environ, Path.cwd())]
     try:
-        declared_topics(load_settings({}, os.environ, Path.cwd()))
+        declared_topics(load_settings(line, os.environ, Path.cwd()))
     except SettingsError as error:
         problems.insert(0, str(error))
     if as_json:

@@ -134,16 +134,21 @@ def _print_rejected(file: Path, checked: Checked) -> None:
 
 
 def _send(settings: Settings, order: ScoreImport, build: Built, lines: IO[bytes], scores: int) -> int:
-    """Send a file's scores, return how many were acknowledged; ClickException names the key to send it again with."""
+    """Send a file's scores, return how many were acknowledged; where some may be, ClickException names the key."""
+    begun = False
 
     async def send() -> Acknowledged:
+        nonlocal begun
         async with open_producer(**kafka_client_arguments(settings)) as producer:
+            begun = True
             with progress_bar(scores, "imported") as progress:
                 return await replay(_records(build, lines), producer, settings.partitions, progress=progress)
 
     try:
         return run_on_topics(settings, send()).total()
     except click.ClickException as error:
+        if not begun:
+            raise
         raise click.ClickException(f"{error.message}; to send it again: --key {order.key}, no row acts twice") from None
 
 

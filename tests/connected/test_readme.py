@@ -35,7 +35,7 @@ async def test_the_producer_puts_every_contact_where_leadstream_reads_it(
 ) -> None:
     topic = await create_topic("engagement", PARTITIONS)
     for contact in CONTACTS:
-        text = local(block("murmur2_random"), broker, scratch_prefix).replace('"42"', f'"{contact}"')
+        text = local(block("murmur2_random"), broker, scratch_prefix).replace('"70042"', f'"{contact}"')
         exec(compile(text, README, "exec"), {})  # noqa: S102 - it is our own README
     reader = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": scratch_prefix})
     reader.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])

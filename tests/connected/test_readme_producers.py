@@ -37,9 +37,7 @@ class Topic:
 
     def filled(self, text: str, contact: str) -> str:
         text = text.replace("localhost:9092", self._broker.bootstrap).replace("leadstream.engagement", self._name)
-        return (
-            text.replace("1:42", f"1:{contact}").replace('"42"', f'"{contact}"').replace('\\"42\\"', f'\\"{contact}\\"')
-        )
+        return text.replace("70042", contact)
 
     def holds(self, *contacts: str) -> None:
         """Exactly one record of each, in its contact's partition."""

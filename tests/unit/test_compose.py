@@ -88,3 +88,13 @@ def test_putting_only_where_there_is_none_prunes_nothing(tmp_path: Path) -> None
     own.write_text("[]")
     line = ["rules", "put", "--org", "1", "--if-none", "--prune", str(own), "--bootstrap-servers", "127.0.0.1:1"]
     assert CliRunner().invoke(root(COMMANDS), line).exit_code == 2
+
+
+def test_that_an_org_has_some_already_is_said(tmp_path: Path, config: MemoryConfig) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps([{"name": "Opened", "eventType": "email_open", "points": 2}]))
+    line = ["rules", "put", "--org", "1", "--if-none", str(own), "--bootstrap-servers", "127.0.0.1:1"]
+    assert CliRunner().invoke(root(COMMANDS), line).stdout == "add 1  Opened\n"
+    again = CliRunner().invoke(root(COMMANDS), line)
+    assert (again.exit_code, again.stdout) == (0, "org 1 has rules already: nothing done\n")
+    assert json.loads(CliRunner().invoke(root(COMMANDS), [*line, "--json"]).stdout)["changes"] == []

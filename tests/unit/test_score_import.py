@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from stream_app.operations import score_import
 from stream_app.operations.command_line import COMMANDS, root
+from stream_app.operations.command_settings import run_bounded
 from stream_app.operations.replay import Outgoing
 from stream_app.operations.score_import import PRINTED, REPORTED
 
@@ -118,3 +119,23 @@ def test_fewer_scores_sent_than_checked_fail_the_command(
     told = imported(path)
     assert (told.exit_code, told.stdout, len(sent)) == (1, "imported 1 scores  key k\n", 1)
     assert "had 2 scores when it was checked" in told.stderr
+
+
+def test_the_key_to_send_it_again_with_is_named_where_something_may_be_sent(
+    tmp_path: Path, sent: list[Outgoing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_bytes(b"contactId,score\n1,5\n")
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise OSError("the broker is gone")
+
+    monkeypatch.setattr(score_import, "run_on_topics", run_bounded)
+    monkeypatch.setattr(score_import, "replay", fail)
+    told = imported(path)
+    assert (told.exit_code, told.stdout, sent) == (1, "", [])
+    assert told.stderr == "Error: the broker is gone; to send it again: --key k, no row acts twice\n"
+    monkeypatch.undo()
+    told = imported(path)
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert told.stderr == "Error: no broker answers at 127.0.0.1:1 (LEADSTREAM_BOOTSTRAP_SERVERS)\n"

@@ -129,6 +129,20 @@ def test_config_check_fails_for_an_address_that_nobody_can_reach(
     assert (refused.exit_code, "LEADSTREAM_ADVERTISED_URL" in refused.stdout) == (1, True)
 
 
+def test_config_takes_every_setting_that_is_no_secret_as_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = ["--bootstrap-servers", "kafka:9092", "--partitions", "4"]
+    assert (run("config", "check", *line).exit_code, run("config", "check").exit_code) == (0, 0)
+    wrong = run("config", "check", "--partitions", "none", "--json")
+    assert (wrong.exit_code, "LEADSTREAM_PARTITIONS" in wrong.stdout, "command line" in wrong.stdout) == (1, True, True)
+    shown = run("config", "show", *line).stdout
+    assert "LEADSTREAM_PARTITIONS=4  # command line" in shown
+    assert "LEADSTREAM_BOOTSTRAP_SERVERS=kafka:9092  # command line" in shown
+    assert run("config", "show", "--root-key", "s3cret").exit_code == 2
+
+
 SKIP = ["partition", "skip", "--partition", "0", "--topic", "in", "--from", "0", "--to", "1", "--yes"]
 
 
