@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import faust
@@ -41,20 +41,14 @@ class BrokerAnswers(Service):
 
     async def on_start(self) -> None:
         """Ask until somebody answers, or the process is told to stop."""
-        told = False
-        while not self.should_stop:
-            admin = AIOKafkaAdminClient(request_timeout_ms=5_000, **self._client)
-            try:
-                await admin.start()
-            except (KafkaError, OSError) as error:
-                if not told:
-                    log.warning("no broker answers yet: %s", error)
-                told = True
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            finally:
-                await admin.close()
-            return
+        await _asked(self, self._ask)
+
+    async def _ask(self) -> None:
+        admin = AIOKafkaAdminClient(request_timeout_ms=5_000, **self._client)
+        try:
+            await admin.start()
+        finally:
+            await admin.close()
 
 
 class TopicsChecked(Service):
@@ -65,8 +59,23 @@ class TopicsChecked(Service):
         self._settings = settings
 
     async def on_start(self) -> None:
-        """Check once."""
-        await check_topics(self._settings)
+        """Check once; a broker that has just come up may answer, but know of none that leads, itself included."""
+        await _asked(self, lambda: check_topics(self._settings), raising=True)
+
+
+async def _asked(service: Service, ask: Callable[[], Awaitable[None]], *, raising: bool = False) -> None:
+    """Ask until there is an answer, or the process is told to stop; ``raising`` what no time mends."""
+    told = False
+    while not service.should_stop:
+        try:
+            return await ask()
+        except (KafkaError, OSError) as error:
+            if raising and isinstance(error, KafkaError) and not error.retriable:
+                raise
+            if not told:
+                log.warning("no broker answers yet: %s", error)
+            told = True
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 class WhenReady(Service):
