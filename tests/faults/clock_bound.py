@@ -8,7 +8,7 @@ when the harness's producer must have delivered it.  What is finer than that is 
 
 from tests.faults.logs import SOURCE_ROLES, Entry, Logs
 
-SLACK_MS = 60_000  # clocks of two machines; a worker frozen between an answer and what it makes of it
+SLACK_MS = 60_000  # clocks of two machines
 HELD_MS = 180_000  # how long a producer of the harness may keep a record: its delivery.timeout.ms
 
 
